@@ -1,0 +1,1 @@
+//! Integration tests of dubbo-mesh: one binary, see `main.rs`.
