@@ -18,9 +18,15 @@ impl Pattern {
     /// Whether the whole of `name` fits.
     pub fn matches(&self, name: &str) -> bool {
         let mut parts = self.0.split('*');
-        let Some(first) = parts.next() else { return name.is_empty() };
-        let Some(mut rest) = name.strip_prefix(first) else { return false };
-        let Some(last) = parts.next_back() else { return rest.is_empty() };
+        let Some(first) = parts.next() else {
+            return name.is_empty();
+        };
+        let Some(mut rest) = name.strip_prefix(first) else {
+            return false;
+        };
+        let Some(last) = parts.next_back() else {
+            return rest.is_empty();
+        };
         for part in parts {
             match rest.find(part) {
                 Some(at) => rest = &rest[at + part.len()..],
@@ -50,7 +56,11 @@ mod tests {
             ("", "", true),
             ("", "a", false),
         ] {
-            assert_eq!(Pattern::from(pattern).matches(name), expected, "{pattern} {name}");
+            assert_eq!(
+                Pattern::from(pattern).matches(name),
+                expected,
+                "{pattern} {name}"
+            );
         }
     }
 }

@@ -71,7 +71,11 @@ impl Ports {
         well_known: BTreeSet<u16>,
         http2: &[Http2],
     ) -> Result<Self, PortsError> {
-        let mut ports = Self { listen, well_known, http2: BTreeMap::new() };
+        let mut ports = Self {
+            listen,
+            well_known,
+            http2: BTreeMap::new(),
+        };
         for list in http2 {
             if list.namespaces.is_empty() {
                 return Err(PortsError::NoNamespaces);
@@ -108,7 +112,9 @@ impl Ports {
 
     /// How Dubbo on `number` is shown.
     pub fn mode(&self, number: u16) -> Mode {
-        self.http2.get(&number).map_or(Mode::Tcp, |namespaces| Mode::Http2(namespaces.clone()))
+        self.http2
+            .get(&number)
+            .map_or(Mode::Tcp, |namespaces| Mode::Http2(namespaces.clone()))
     }
 }
 
@@ -151,7 +157,9 @@ impl FromStr for PortRange {
         let port = |t: &str| t.trim().parse::<u16>().ok().filter(|n| *n != 0);
         match (port(first), port(last)) {
             (Some(first), Some(last)) if first <= last => Ok(Self(first..=last)),
-            _ => Err(format!("{text:?} is neither a port nor a range of ports such as 20880-20899")),
+            _ => Err(format!(
+                "{text:?} is neither a port nor a range of ports such as 20880-20899"
+            )),
         }
     }
 }
@@ -246,9 +254,15 @@ mod tests {
         };
         let of = |lists: &[Http2]| Ports::new(ranges(&["20880-20889"]), BTreeSet::new(), lists);
         let ports = of(&[http2(&["20880"], &["shop", "pay", "shop"])]).unwrap();
-        assert_eq!(ports.mode(20880), Mode::Http2(["pay".into(), "shop".into()].into()));
+        assert_eq!(
+            ports.mode(20880),
+            Mode::Http2(["pay".into(), "shop".into()].into())
+        );
         assert_eq!(ports.mode(20881), Mode::Tcp);
-        assert_eq!(of(&[http2(&["20890"], &["a"])]), Err(PortsError::Http2NotListed(20890)));
+        assert_eq!(
+            of(&[http2(&["20890"], &["a"])]),
+            Err(PortsError::Http2NotListed(20890))
+        );
         let twice = [http2(&["20880"], &["a"]), http2(&["20880-20881"], &["b"])];
         assert_eq!(of(&twice), Err(PortsError::Http2Twice(20880)));
         assert_eq!(of(&[http2(&["20880"], &[])]), Err(PortsError::NoNamespaces));

@@ -98,7 +98,7 @@ impl Range {
     /// How many addresses can be handed out, pins aside.
     fn size(&self) -> u32 {
         // A prefix of 0 would be 2^32 - 2, which still fits.
-        (u64::from(u32::MAX) + 1 >> self.net.prefix_len()).saturating_sub(2) as u32
+        ((u64::from(u32::MAX) + 1) >> self.net.prefix_len()).saturating_sub(2) as u32
     }
 
     /// The address that `host` proposes as its `n`-th: a walk through the whole range, whose start
@@ -117,14 +117,21 @@ impl Range {
 
     /// How much `address` likes `host`; larger is better. The name breaks ties.
     fn liking<'a>(&self, address: Ipv4Addr, host: &'a str) -> (u64, &'a str) {
-        (xxh3_64_with_seed(host.as_bytes(), u64::from(u32::from(address))), host)
+        (
+            xxh3_64_with_seed(host.as_bytes(), u64::from(u32::from(address))),
+            host,
+        )
     }
 }
 
 impl Vips {
     /// No hosts yet.
     pub fn new(range: Range) -> Self {
-        Self { range, of_host: HashMap::new(), of_address: HashMap::new() }
+        Self {
+            range,
+            of_host: HashMap::new(),
+            of_address: HashMap::new(),
+        }
     }
 
     /// The address of a host that was inserted; none where the range was exhausted.
@@ -144,7 +151,10 @@ impl Vips {
 
     /// Removes hosts; returns the moves of those that stay.
     pub fn remove<'a>(&mut self, hosts: impl IntoIterator<Item = &'a str>) -> Vec<Move> {
-        let gone: Vec<_> = hosts.into_iter().filter_map(|h| self.of_host.remove_entry(h)).collect();
+        let gone: Vec<_> = hosts
+            .into_iter()
+            .filter_map(|h| self.of_host.remove_entry(h))
+            .collect();
         if gone.is_empty() {
             return Vec::new();
         }
@@ -166,18 +176,36 @@ impl Vips {
     fn seat(&mut self, host: Arc<str>, moved: &mut BTreeMap<Arc<str>, Option<Ipv4Addr>>) {
         if let Some(&address) = self.range.pins.get(&host) {
             moved.entry(host.clone()).or_insert(None);
-            self.of_host.insert(host, Seat { proposal: 0, address: Some(address) });
+            self.of_host.insert(
+                host,
+                Seat {
+                    proposal: 0,
+                    address: Some(address),
+                },
+            );
             return;
         }
         let (mut host, mut proposal, mut before) = (host, 0, None);
         loop {
             moved.entry(host.clone()).or_insert(before);
             let Some((address, n)) = self.find_seat(&host, proposal) else {
-                self.of_host.insert(host, Seat { proposal: self.range.size(), address: None });
+                self.of_host.insert(
+                    host,
+                    Seat {
+                        proposal: self.range.size(),
+                        address: None,
+                    },
+                );
                 return;
             };
             let displaced = self.of_address.insert(u32::from(address), host.clone());
-            self.of_host.insert(host, Seat { proposal: n, address: Some(address) });
+            self.of_host.insert(
+                host,
+                Seat {
+                    proposal: n,
+                    address: Some(address),
+                },
+            );
             let Some(next) = displaced else { return };
             let seat = self.of_host[&next];
             (before, proposal) = (seat.address, seat.proposal + 1);
@@ -187,12 +215,17 @@ impl Vips {
 
     /// The first address from proposal `n` on that is free or likes `host` better than its holder.
     fn find_seat(&self, host: &str, n: u32) -> Option<(Ipv4Addr, u32)> {
-        (n..self.range.size()).map(|n| (self.range.proposal(host, n), n)).find(|&(address, _)| {
-            !self.range.pins.values().any(|pinned| *pinned == address)
-                && self.of_address.get(&u32::from(address)).is_none_or(|holder| {
-                    self.range.liking(address, host) > self.range.liking(address, holder)
-                })
-        })
+        (n..self.range.size())
+            .map(|n| (self.range.proposal(host, n), n))
+            .find(|&(address, _)| {
+                !self.range.pins.values().any(|pinned| *pinned == address)
+                    && self
+                        .of_address
+                        .get(&u32::from(address))
+                        .is_none_or(|holder| {
+                            self.range.liking(address, host) > self.range.liking(address, holder)
+                        })
+            })
     }
 
     fn moves(&self, before: BTreeMap<Arc<str>, Option<Ipv4Addr>>) -> Vec<Move> {
@@ -208,7 +241,10 @@ impl std::fmt::Display for RangeError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::OverlapsIstiod(net) => {
-                write!(f, "{net} overlaps {ISTIOD_RANGE}, which istiod hands out itself")
+                write!(
+                    f,
+                    "{net} overlaps {ISTIOD_RANGE}, which istiod hands out itself"
+                )
             }
             Self::TooSmall(net) => write!(f, "{net} has fewer than four addresses"),
             Self::PinnedTwice(ip) => write!(f, "two hosts are pinned to {ip}"),
@@ -234,7 +270,10 @@ mod tests {
     }
 
     fn assignment(vips: &Vips) -> BTreeMap<Arc<str>, Option<Ipv4Addr>> {
-        vips.of_host.iter().map(|(host, seat)| (host.clone(), seat.address)).collect()
+        vips.of_host
+            .iter()
+            .map(|(host, seat)| (host.clone(), seat.address))
+            .collect()
     }
 
     fn filled<'a>(net: &str, hosts: impl IntoIterator<Item = &'a String>) -> Vips {
@@ -301,7 +340,9 @@ mod tests {
 
     #[test]
     fn five_thousand_hosts_in_the_default_range_move_nobody_when_one_joins() {
-        let hosts: Vec<_> = (0..5_000).map(|n| format!("com.acme.service{n}.dubbo")).collect();
+        let hosts: Vec<_> = (0..5_000)
+            .map(|n| format!("com.acme.service{n}.dubbo"))
+            .collect();
         let mut vips = filled(DEFAULT_RANGE, &hosts);
         let moves = vips.insert(&"com.acme.another.dubbo".into());
         assert_eq!(moves.len(), 1, "{moves:?}");
@@ -323,7 +364,10 @@ mod tests {
     fn a_range_of_istiod_is_refused() {
         for net in ["240.240.0.0/16", "240.0.0.0/4", "240.240.7.0/24"] {
             let net: Ipv4Net = net.parse().unwrap();
-            assert_eq!(Range::new(net, BTreeMap::new()), Err(RangeError::OverlapsIstiod(net)));
+            assert_eq!(
+                Range::new(net, BTreeMap::new()),
+                Err(RangeError::OverlapsIstiod(net))
+            );
         }
     }
 }

@@ -65,7 +65,11 @@ impl Workloads {
         for (index, rule) in rules.iter().enumerate() {
             if !rule.cidrs.is_empty() && rule.cidrs.iter().all(single) {
                 for net in &rule.cidrs {
-                    workloads.by_address.entry(net.addr()).or_default().push(index);
+                    workloads
+                        .by_address
+                        .entry(net.addr())
+                        .or_default()
+                        .push(index);
                 }
             } else {
                 workloads.ranged.push(index);
@@ -81,11 +85,18 @@ impl Workloads {
         let mut order: Vec<usize> = single.iter().chain(&self.ranged).copied().collect();
         order.sort_unstable();
         order.dedup();
-        let rules = || order.iter().map(|i| &self.rules[*i]).filter(|r| r.applies(ip, application));
+        let rules = || {
+            order
+                .iter()
+                .map(|i| &self.rules[*i])
+                .filter(|r| r.applies(ip, application))
+        };
         Facts {
             in_mesh: rules().find_map(|r| r.in_mesh).unwrap_or(false),
             locality: rules().find_map(|r| r.locality.clone()).unwrap_or_default(),
-            service_account: rules().find_map(|r| r.service_account.clone()).unwrap_or_default(),
+            service_account: rules()
+                .find_map(|r| r.service_account.clone())
+                .unwrap_or_default(),
             network: rules().find_map(|r| r.network.clone()).unwrap_or_default(),
         }
     }
@@ -95,7 +106,10 @@ impl Rule {
     fn applies(&self, ip: IpAddr, application: &str) -> bool {
         (self.cidrs.is_empty() || self.cidrs.iter().any(|net| net.contains(&ip)))
             && (self.applications.is_empty()
-                || self.applications.iter().any(|pattern| pattern.matches(application)))
+                || self
+                    .applications
+                    .iter()
+                    .any(|pattern| pattern.matches(application)))
     }
 }
 
@@ -129,13 +143,29 @@ mod tests {
     #[test]
     fn the_first_rule_that_says_something_answers() {
         let workloads = Workloads::new(vec![
-            Rule { in_mesh: Some(false), ..rule(&["10.0.7.7/32"], &[]) },
-            Rule { locality: Some("hz/b".into()), ..rule(&["10.0.0.0/16"], &[]) },
-            Rule { in_mesh: Some(true), ..rule(&[], &["shop-*"]) },
-            Rule { locality: Some("late".into()), ..rule(&[], &[]) },
+            Rule {
+                in_mesh: Some(false),
+                ..rule(&["10.0.7.7/32"], &[])
+            },
+            Rule {
+                locality: Some("hz/b".into()),
+                ..rule(&["10.0.0.0/16"], &[])
+            },
+            Rule {
+                in_mesh: Some(true),
+                ..rule(&[], &["shop-*"])
+            },
+            Rule {
+                locality: Some("late".into()),
+                ..rule(&[], &[])
+            },
         ]);
         let facts = |ip: &str, application| workloads.facts(ip.parse().unwrap(), application);
-        let of = |in_mesh, locality: &str| Facts { in_mesh, locality: locality.into(), ..Facts::default() };
+        let of = |in_mesh, locality: &str| Facts {
+            in_mesh,
+            locality: locality.into(),
+            ..Facts::default()
+        };
         assert_eq!(facts("10.0.1.1", "shop-cart"), of(true, "hz/b"));
         assert_eq!(facts("10.0.7.7", "shop-cart"), of(false, "hz/b"));
         assert_eq!(facts("10.9.1.1", "pay"), of(false, "late"));
