@@ -366,3 +366,6 @@ impl Host {
         self.published = published;
     }
 }
+
+#[cfg(test)]
+mod tests;

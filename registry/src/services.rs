@@ -399,3 +399,6 @@ impl Known {
         !same
     }
 }
+
+#[cfg(test)]
+mod tests;
