@@ -1,6 +1,5 @@
 //! Short makers for tests: a provider from its URL, a mesh at its defaults, a source's events.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,7 +9,6 @@ use crate::event::{Event, News, ProviderList, SourceId, SourceState};
 use crate::mesh::Mesh;
 use crate::provider::{Provider, Reading};
 use crate::removal::Time;
-use crate::vip::{DEFAULT_RANGE, Range};
 
 pub(crate) fn provider(url: &str) -> Arc<Provider> {
     let reading = Reading {
@@ -20,7 +18,7 @@ pub(crate) fn provider(url: &str) -> Arc<Provider> {
 }
 
 pub(crate) fn mesh() -> Mesh {
-    Mesh::with_defaults(Range::new(DEFAULT_RANGE.parse().unwrap(), BTreeMap::new()).unwrap())
+    Mesh::default()
 }
 
 pub(crate) fn key(text: &str) -> Arc<ServiceKey> {

@@ -1,8 +1,7 @@
 use super::*;
 use crate::making::{at, mesh, reading, says, set, source};
-use crate::proto::{McpResource, ServiceEntry};
+use crate::proto::ServiceEntry;
 use crate::removal::Policy;
-use prost::Message;
 
 const A1: &str = "dubbo://10.0.0.1:20880/com.acme.A";
 const A2: &str = "dubbo://10.0.0.2:20881/com.acme.A";
@@ -83,9 +82,7 @@ fn summary(update: &Update) -> Vec<String> {
 }
 
 fn spec(resource: &Resource) -> ServiceEntry {
-    let any = prost_types::Any::decode(&*resource.any).unwrap();
-    let body = McpResource::decode(&*any.value).unwrap().body.unwrap();
-    ServiceEntry::decode(&*body.value).unwrap()
+    Object::decode(resource).unwrap().spec
 }
 
 #[test]

@@ -202,6 +202,7 @@ fn only_new_rejections_are_news() {
         first,
         Changes {
             rejected: vec![bad("x")],
+            rejections_changed: true,
             ..Changes::default()
         }
     );
@@ -210,6 +211,7 @@ fn only_new_rejections_are_news() {
         second,
         Changes {
             rejected: vec![bad("y")],
+            rejections_changed: true,
             ..Changes::default()
         }
     );
