@@ -1,1 +1,5 @@
-//! Registry.
+//! Dubbo registries to Istio resources.
+
+pub mod event;
+pub mod provider;
+pub mod resource;
