@@ -10,6 +10,7 @@ use zookeeper_client::{Client, CreateMode};
 
 use crate::isolation::fresh_dir;
 use crate::java::java;
+use crate::network::Namespace;
 use crate::process::Process;
 use crate::tree::create;
 
@@ -81,6 +82,7 @@ pub struct ProviderSettings {
     properties: BTreeMap<String, String>,
     protocols: usize,
     services: usize,
+    namespace: Option<Namespace>,
 }
 
 impl ProviderSettings {
@@ -94,6 +96,7 @@ impl ProviderSettings {
             properties: BTreeMap::new(),
             protocols: 0,
             services: 0,
+            namespace: None,
         };
         settings
             .set("provider", "provider")
@@ -137,6 +140,14 @@ impl ProviderSettings {
         self
     }
 
+    /// Runs in another network namespace than the test's own, and registers its
+    /// address.
+    #[must_use]
+    pub fn inside(mut self, namespace: &Namespace) -> Self {
+        self.namespace = Some(namespace.clone());
+        self
+    }
+
     /// Starts it and waits until everything is exported.
     pub async fn start(self) -> Provider {
         let mut process = launch(
@@ -144,6 +155,7 @@ impl ProviderSettings {
             &self.name,
             "com.acme.Provider",
             &self.properties,
+            self.namespace.as_ref(),
         );
         process
             .wait_for_line(0, START, |line| line == "READY")
@@ -249,6 +261,7 @@ impl Provider {
 pub struct ConsumerSettings {
     version: DubboVersion,
     properties: BTreeMap<String, String>,
+    namespace: Option<Namespace>,
 }
 
 impl ConsumerSettings {
@@ -259,6 +272,7 @@ impl ConsumerSettings {
         Self {
             version,
             properties: BTreeMap::new(),
+            namespace: None,
         }
         .set("application.name", "acme-web")
         .set("registry.address", registry)
@@ -275,6 +289,13 @@ impl ConsumerSettings {
         self
     }
 
+    /// Runs in another network namespace than the test's own.
+    #[must_use]
+    pub fn inside(mut self, namespace: &Namespace) -> Self {
+        self.namespace = Some(namespace.clone());
+        self
+    }
+
     /// Starts it and waits until it could call.
     pub async fn start(self) -> Consumer {
         let mut process = launch(
@@ -282,6 +303,7 @@ impl ConsumerSettings {
             "consumer",
             "com.acme.Consumer",
             &self.properties,
+            self.namespace.as_ref(),
         );
         process
             .wait_for_line(0, START, |line| line == "READY")
@@ -319,6 +341,7 @@ fn launch(
     name: &str,
     class: &str,
     properties: &BTreeMap<String, String>,
+    namespace: Option<&Namespace>,
 ) -> Process {
     let home = fresh_dir(name);
     let lines = properties
@@ -334,5 +357,8 @@ fn launch(
             class,
         ])
         .arg(file);
+    if let Some(namespace) = namespace {
+        command = namespace.enter(&command);
+    }
     Process::spawn(&home, &mut command)
 }

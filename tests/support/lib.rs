@@ -27,10 +27,15 @@
 
 mod certificates;
 mod dubbo;
+mod dubbo_mesh;
+mod envoy;
 mod http;
 mod installed;
 mod isolation;
+mod istiod;
 mod java;
+mod kubernetes;
+mod network;
 mod process;
 mod tree;
 mod wait;
@@ -38,8 +43,13 @@ mod zookeeper;
 
 pub use certificates::{Authority, Certificate};
 pub use dubbo::{Consumer, ConsumerSettings, DubboVersion, Provider, ProviderSettings, Service};
+pub use dubbo_mesh::{DubboMesh, dubbo_mesh};
+pub use envoy::{Envoy, EnvoySettings};
 pub use http::{Answer, get};
 pub use isolation::{fresh_dir, isolated, isolated_for, target_dir, work_dir};
+pub use istiod::{Istiod, IstiodSettings};
+pub use kubernetes::Kubernetes;
+pub use network::{GATEWAY, Namespace, SIDECAR_USER};
 pub use process::Process;
 pub use rustix::process::Signal;
 pub use tree::{Node, create, tree};

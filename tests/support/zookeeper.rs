@@ -272,7 +272,7 @@ impl ZooKeeper {
         fs::write(dir.join("data/myid"), id.to_string()).expect("myid");
         fs::write(dir.join("log4j.properties"), LOG4J).expect("log4j.properties");
         let mut config = format!(
-            "tickTime={}\ninitLimit=50\nsyncLimit=25\ndataDir={}\nclientPort={}\nclientPortAddress=127.0.0.1\n\
+            "tickTime={}\ninitLimit=50\nsyncLimit=25\ndataDir={}\nclientPort={}\n\
              maxClientCnxns=0\nadmin.enableServer=false\n4lw.commands.whitelist=*\n",
             settings.tick.as_millis(),
             dir.join("data").display(),
