@@ -1,10 +1,35 @@
 //! What is published: Istio resources, encoded once.
 //!
+//! ```text
+//! Service ─service_entry::render→ Object ─Resource::from→ Resource (bytes, version)
+//! ```
+//!
 //! A resource is immutable and carries its own bytes; whoever sends it shares them.
 
+pub mod label;
+mod refusal;
+pub mod service_entry;
+pub mod validate;
+
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use prost::Message;
+use prost_types::{Any, Timestamp};
+use xxhash_rust::xxh3::xxh3_64;
+
+use crate::proto::{MCP_RESOURCE_URL, McpMetadata, McpResource, SERVICE_ENTRY_URL, ServiceEntry};
+
+pub use refusal::{Reason, Refusal};
+
+/// When every resource of ours was made, so to speak: 2200-01-01. One constant, so that replicas
+/// agree; far in the future, since of two objects in conflict istiod keeps the older one, and that
+/// shall be the user's own.
+const CREATED: Timestamp = Timestamp {
+    seconds: 7_258_118_400,
+    nanos: 0,
+};
 
 /// The kinds of resources that we publish. Closed on purpose: a new kind is a new variant, and the
 /// compiler lists the places that have to know it.
@@ -32,6 +57,21 @@ impl Kind {
     }
 }
 
+/// A ServiceEntry with its name, before it is encoded: what a Kubernetes manifest would hold.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Object {
+    /// Namespace.
+    pub namespace: Arc<str>,
+    /// Name within the namespace.
+    pub name: Arc<str>,
+    /// Labels; equal for all entries of one host.
+    pub labels: BTreeMap<String, String>,
+    /// Annotations.
+    pub annotations: BTreeMap<String, String>,
+    /// The entry.
+    pub spec: ServiceEntry,
+}
+
 /// One published object.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Resource {
@@ -43,4 +83,40 @@ pub struct Resource {
     pub version: u64,
     /// The encoded `google.protobuf.Any` that holds an `istio.mcp.v1alpha1.Resource`.
     pub any: Bytes,
+}
+
+impl From<&Object> for Resource {
+    fn from(object: &Object) -> Self {
+        let name = format!("{}/{}", object.namespace, object.name);
+        let body = Any {
+            type_url: SERVICE_ENTRY_URL.into(),
+            value: object.spec.encode_to_vec(),
+        };
+        let metadata = McpMetadata {
+            name: name.clone(),
+            create_time: Some(CREATED),
+            version: String::new(),
+            labels: object.labels.clone(),
+            annotations: object.annotations.clone(),
+        };
+        let mut resource = McpResource {
+            metadata: Some(metadata),
+            body: Some(body),
+        };
+        let version = xxh3_64(&resource.encode_to_vec());
+        if let Some(metadata) = &mut resource.metadata {
+            metadata.version = format!("{version:016x}");
+        }
+        let any = Any {
+            type_url: MCP_RESOURCE_URL.into(),
+            value: resource.encode_to_vec(),
+        };
+        let any = any.encode_to_vec().into();
+        Self {
+            kind: Kind::ServiceEntry,
+            name: name.into(),
+            version,
+            any,
+        }
+    }
 }
