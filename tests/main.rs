@@ -4,4 +4,5 @@
 //! so. `cargo test -p dubbo-mesh-tests` runs all of it, and the tests of the
 //! other crates need none of it.
 
+mod isolation;
 mod servers;
