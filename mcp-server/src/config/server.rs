@@ -19,6 +19,8 @@ pub struct Listen {
     pub address: SocketAddr,
     /// With TLS.
     pub tls: Option<Tls>,
+    /// Plain text is allowed anywhere.
+    pub insecure: bool,
     /// Who may connect; anybody where there are none.
     pub clients: Vec<IpNet>,
 }
@@ -61,13 +63,13 @@ impl Listen {
                  insecure"
             ));
         }
-        Ok(Self { address, tls, clients })
+        Ok(Self { address, tls, insecure, clients })
     }
 }
 
 impl Default for Listen {
     fn default() -> Self {
-        Self { address: DEFAULT_LISTEN, tls: None, clients: Vec::new() }
+        Self { address: DEFAULT_LISTEN, tls: None, insecure: false, clients: Vec::new() }
     }
 }
 
