@@ -98,10 +98,20 @@ pub struct Serve {
     #[arg(long, value_name = "ADDR")]
     pub admin: Option<SocketAddr>,
     /// How log lines look
-    #[arg(long, value_name = "FORMAT", default_value = "text", env = "DUBBO_MESH_LOG_FORMAT")]
+    #[arg(
+        long,
+        value_name = "FORMAT",
+        default_value = "text",
+        env = "DUBBO_MESH_LOG_FORMAT"
+    )]
     pub log_format: LogFormat,
     /// Which log lines: error, warn, info, debug, trace, or per module (info,dubbo_registry=debug)
-    #[arg(long, value_name = "FILTER", default_value = "info", env = "DUBBO_MESH_LOG")]
+    #[arg(
+        long,
+        value_name = "FILTER",
+        default_value = "info",
+        env = "DUBBO_MESH_LOG"
+    )]
     pub log: String,
 }
 
@@ -156,8 +166,15 @@ impl Sources {
             None => Config::defaults()?,
         };
         for registry in &self.registry {
-            if config.registries.iter().any(|known| known.id() == registry.id()) {
-                return Err(ConfigError(format!("registry {} is given twice", registry.id())));
+            if config
+                .registries
+                .iter()
+                .any(|known| known.id() == registry.id())
+            {
+                return Err(ConfigError(format!(
+                    "registry {} is given twice",
+                    registry.id()
+                )));
             }
             config.registries.push(registry.clone());
         }
@@ -178,9 +195,10 @@ impl Serve {
         let mut config = self.sources.config()?;
         let address = self.listen.unwrap_or(config.listen.address);
         let tls = match (&self.tls_cert, &self.tls_key) {
-            (Some(certificate), Some(key)) => {
-                Some(Tls { certificate: certificate.clone(), key: key.clone() })
-            }
+            (Some(certificate), Some(key)) => Some(Tls {
+                certificate: certificate.clone(),
+                key: key.clone(),
+            }),
             _ => config.listen.tls.take(),
         };
         let insecure = self.insecure || config.listen.insecure;

@@ -67,30 +67,49 @@ pub async fn run(
     report: &mut impl Write,
 ) -> Result<Ended, String> {
     let (adapter, outcome) = read(config, asked.timeout).await?;
-    let manifests = manifests(outcome.changes.into_iter().filter_map(|change| change.resource))?;
+    let manifests = manifests(
+        outcome
+            .changes
+            .into_iter()
+            .filter_map(|change| change.resource),
+    )?;
     let written = |error: std::io::Error| format!("cannot write: {error}");
     for warning in manifests.iter().flat_map(warnings) {
         writeln!(report, "warning: {warning}").map_err(written)?;
     }
     let refused = Status::of(&adapter).refused;
     for provider in &refused {
-        let word = if provider.fault { "refused" } else { "left out" };
+        let word = if provider.fault {
+            "refused"
+        } else {
+            "left out"
+        };
         writeln!(report, "{word}: {}: {}", provider.provider, provider.reason).map_err(written)?;
     }
     let count = manifests.len();
     print(manifests, asked.output, out)?;
     let faults = refused.iter().filter(|provider| provider.fault).count();
     let left_out = refused.len() - faults;
-    writeln!(report, "{count} ServiceEntries; {faults} refused, {left_out} left out")
-        .map_err(written)?;
+    writeln!(
+        report,
+        "{count} ServiceEntries; {faults} refused, {left_out} left out"
+    )
+    .map_err(written)?;
     out.flush().map_err(written)?;
-    Ok(if asked.strict && faults > 0 { Ended::Refused } else { Ended::Done })
+    Ok(if asked.strict && faults > 0 {
+        Ended::Refused
+    } else {
+        Ended::Done
+    })
 }
 
 /// Follows the registries until each was read completely, and resolves host names once.
 async fn read(config: &Config, patience: Duration) -> Result<(Adapter, Outcome), String> {
     let deadline = Instant::now() + patience;
-    let sources = config.registries.iter().map(|r| watch(r.clone(), config.reading.clone()));
+    let sources = config
+        .registries
+        .iter()
+        .map(|r| watch(r.clone(), config.reading.clone()));
     let mut events = futures::stream::select_all(sources);
     let mut adapter = Adapter::new(config);
     while !adapter.services().complete() {
@@ -118,12 +137,16 @@ fn unread(adapter: &Adapter, patience: Duration) -> String {
         .map(|(id, state)| format!("{id}: {}", reason(state)))
         .collect();
     let patience = humantime::format_duration(patience);
-    format!("not read completely within {patience}: {}", waiting.join("; "))
+    format!(
+        "not read completely within {patience}: {}",
+        waiting.join("; ")
+    )
 }
 
 fn manifests(resources: impl Iterator<Item = Resource>) -> Result<Vec<Manifest>, String> {
     let manifest = |resource: Resource| {
-        let object = Object::decode(&resource).map_err(|error| format!("{}: {error}", resource.name))?;
+        let object =
+            Object::decode(&resource).map_err(|error| format!("{}: {error}", resource.name))?;
         Ok(Manifest {
             api_version: "networking.istio.io/v1",
             kind: "ServiceEntry",
@@ -143,7 +166,11 @@ fn manifests(resources: impl Iterator<Item = Resource>) -> Result<Vec<Manifest>,
 
 /// What the Kubernetes API would not take. Over MCP none of these limits applies.
 fn warnings(manifest: &Manifest) -> Vec<String> {
-    let Manifest { metadata: Metadata { name, .. }, spec, .. } = manifest;
+    let Manifest {
+        metadata: Metadata { name, .. },
+        spec,
+        ..
+    } = manifest;
     let mut warnings = Vec::new();
     let mut limit = |what: &str, has: usize, most: usize| {
         if has > most {
@@ -163,7 +190,11 @@ fn print(manifests: Vec<Manifest>, output: Output, out: &mut impl Write) -> Resu
     let failed = |error: &dyn std::fmt::Display| format!("cannot write: {error}");
     match output {
         Output::Json => {
-            let list = List { api_version: "v1", kind: "List", items: manifests };
+            let list = List {
+                api_version: "v1",
+                kind: "List",
+                items: manifests,
+            };
             serde_json::to_writer_pretty(&mut *out, &list).map_err(|e| failed(&e))?;
             writeln!(out).map_err(|e| failed(&e))
         }

@@ -31,12 +31,16 @@ fn run_serve(asked: &Serve) -> Result<ExitCode, (String, u8)> {
     let config = asked.config().map_err(unusable)?;
     let filter = tracing_subscriber::EnvFilter::try_new(&asked.log)
         .map_err(|error| (format!("--log {}: {error}", asked.log), UNUSABLE))?;
-    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let lines = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr);
     match asked.log_format {
         LogFormat::Text => lines.with_ansi(false).init(),
         LogFormat::Json => lines.json().flatten_event(true).init(),
     }
-    runtime()?.block_on(serve::run(config)).map_err(|error| (error, FAILED))?;
+    runtime()?
+        .block_on(serve::run(config))
+        .map_err(|error| (error, FAILED))?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -56,9 +60,20 @@ fn run_convert(asked: &Convert) -> Result<ExitCode, (String, u8)> {
 fn run_check(asked: &Check) -> Result<ExitCode, (String, u8)> {
     let config = Config::from_file(&asked.config).map_err(unusable)?;
     let file = asked.config.display();
-    let registries: Vec<_> = config.registries.iter().map(|r| r.id().to_string()).collect();
-    let listed = if registries.is_empty() { "none".into() } else { registries.join(", ") };
-    let summary = format!("{file}: ok; registries: {listed}; listen: {}", config.listen.address);
+    let registries: Vec<_> = config
+        .registries
+        .iter()
+        .map(|r| r.id().to_string())
+        .collect();
+    let listed = if registries.is_empty() {
+        "none".into()
+    } else {
+        registries.join(", ")
+    };
+    let summary = format!(
+        "{file}: ok; registries: {listed}; listen: {}",
+        config.listen.address
+    );
     writeln!(std::io::stdout(), "{summary}").map_err(|error| (error.to_string(), FAILED))?;
     Ok(ExitCode::SUCCESS)
 }

@@ -120,7 +120,9 @@ impl Pipeline {
         }
         if self.status_due.is_some_and(|due| due <= Instant::now()) {
             self.status_due = None;
-            self.out.status.send_replace(Arc::new(Status::of(&self.adapter)));
+            self.out
+                .status
+                .send_replace(Arc::new(Status::of(&self.adapter)));
         }
     }
 

@@ -26,7 +26,10 @@ use crate::telemetry::Telemetry;
 
 /// Serves until SIGTERM or SIGINT. The error is why it cannot, or why it had to end.
 pub async fn run(config: Config) -> Result<(), String> {
-    let signals = (listen_for(SignalKind::terminate())?, listen_for(SignalKind::interrupt())?);
+    let signals = (
+        listen_for(SignalKind::terminate())?,
+        listen_for(SignalKind::interrupt())?,
+    );
     let mut metrics = Registry::default();
     let telemetry = Telemetry::new(&mut metrics);
     let (published, snapshots) = watch::channel(None);
@@ -49,7 +52,12 @@ pub async fn run(config: Config) -> Result<(), String> {
         stop: stopping.clone(),
     };
     let admin = tokio::spawn(admin.run(admin_listener));
-    let outputs = Outputs { published, names, status, telemetry };
+    let outputs = Outputs {
+        published,
+        names,
+        status,
+        telemetry,
+    };
     let pipeline = pipeline::run(Adapter::new(&config), inputs(&config, wanted), outputs);
     let pipeline = tokio::spawn(pipeline);
     let server = tokio::spawn(server.run(snapshots, stopping));
@@ -63,9 +71,14 @@ pub async fn run(config: Config) -> Result<(), String> {
 }
 
 /// Everything that the pipeline is told.
-fn inputs(config: &Config, wanted: resolve::Wanted) -> stream::SelectAll<BoxStream<'static, Input>> {
+fn inputs(
+    config: &Config,
+    wanted: resolve::Wanted,
+) -> stream::SelectAll<BoxStream<'static, Input>> {
     let registries = config.registries.iter().map(|registry| {
-        watch_registry(registry.clone(), config.reading.clone()).map(Input::Event).boxed()
+        watch_registry(registry.clone(), config.reading.clone())
+            .map(Input::Event)
+            .boxed()
     });
     let answers = match config.host_names {
         HostNames::Resolve(interval) => resolve::watch(wanted, interval)
@@ -78,7 +91,10 @@ fn inputs(config: &Config, wanted: resolve::Wanted) -> stream::SelectAll<BoxStre
 
 fn settings(listen: &Listen) -> Settings {
     Settings {
-        tls: listen.tls.as_ref().map(|tls| TlsFiles::new(&tls.certificate, &tls.key)),
+        tls: listen
+            .tls
+            .as_ref()
+            .map(|tls| TlsFiles::new(&tls.certificate, &tls.key)),
         allow: listen.clients.clone(),
         ..Settings::default()
     }
@@ -98,7 +114,9 @@ async fn wait(
     let signal = futures::future::select(terminated, interrupted);
     match futures::future::select(signal, pipeline).await {
         futures::future::Either::Left(_) => Ok(()),
-        futures::future::Either::Right((Err(error), _)) => Err(format!("the pipeline failed: {error}")),
+        futures::future::Either::Right((Err(error), _)) => {
+            Err(format!("the pipeline failed: {error}"))
+        }
         futures::future::Either::Right((Ok(()), _)) => Err("the pipeline ended".to_owned()),
     }
 }

@@ -62,7 +62,11 @@ impl Status {
         });
         let mut refused: Vec<Refused> = rejected.chain(refused).collect();
         refused.sort_unstable_by(|a, b| a.provider.cmp(&b.provider));
-        Self { told: Some(Instant::now()), registries: registries.collect(), refused }
+        Self {
+            told: Some(Instant::now()),
+            registries: registries.collect(),
+            refused,
+        }
     }
 }
 

@@ -8,7 +8,8 @@ use serde::Deserialize;
 
 /// Where istiod connects where nothing else is said: loopback, the port that configuration sources
 /// of istiod have by custom.
-pub const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 18848);
+pub(super) const DEFAULT_LISTEN: SocketAddr =
+    SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 18848);
 
 /// The port that istiod connects to. Who can pose as this server owns the mesh, so plain text is
 /// for loopback unless somebody says otherwise.
@@ -63,13 +64,23 @@ impl Listen {
                  insecure"
             ));
         }
-        Ok(Self { address, tls, insecure, clients })
+        Ok(Self {
+            address,
+            tls,
+            insecure,
+            clients,
+        })
     }
 }
 
 impl Default for Listen {
     fn default() -> Self {
-        Self { address: DEFAULT_LISTEN, tls: None, insecure: false, clients: Vec::new() }
+        Self {
+            address: DEFAULT_LISTEN,
+            tls: None,
+            insecure: false,
+            clients: Vec::new(),
+        }
     }
 }
 
@@ -77,7 +88,12 @@ impl TryFrom<Written> for Listen {
     type Error = String;
 
     fn try_from(written: Written) -> Result<Self, String> {
-        Self::new(written.address, written.tls, written.insecure, written.clients)
+        Self::new(
+            written.address,
+            written.tls,
+            written.insecure,
+            written.clients,
+        )
     }
 }
 

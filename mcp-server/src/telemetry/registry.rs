@@ -30,7 +30,11 @@ impl Metrics {
         registry.register("registry_unreadable", help, new.unreadable.clone());
         let help = "Providers that were refused, by reason";
         registry.register("providers_refused", help, new.refused.clone());
-        registry.register("providers_arrived", "Providers that came", new.arrived.clone());
+        registry.register(
+            "providers_arrived",
+            "Providers that came",
+            new.arrived.clone(),
+        );
         registry.register("providers_left", "Providers that left", new.left.clone());
         let help = "Virtual addresses that had to move to another host";
         registry.register("vip_moves", help, new.moved.clone());
