@@ -12,11 +12,10 @@
 //! Equal content makes equal bytes and an equal version, whatever the order in which it came:
 //! replicas agree, and a restart changes nothing for a client.
 
-use dubbo_registry::resource::Kind;
+use dubbo_registry::resource::{Change, Kind};
 
 mod set;
 
-pub use dubbo_registry::resource::Change;
 pub use set::{ResourceSet, Version};
 
 /// What a number of changes really changed. All zero: the content is what it was.
