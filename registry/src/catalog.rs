@@ -20,7 +20,7 @@ use crate::mesh::Mesh;
 use crate::provider::Protocol;
 use crate::removal::Time;
 use crate::resource::service_entry::{self, Ports, Rendered, Service};
-use crate::resource::{Kind, Object, Reason, Refusal, Resource};
+use crate::resource::{Change, Kind, Object, Reason, Refusal, Resource};
 use crate::services::Services;
 use crate::vip::{Move, Vips};
 
@@ -62,17 +62,8 @@ pub struct Update {
     pub moves: Vec<Move>,
     /// Refusals that were not there before.
     pub refused: Vec<Refusal>,
-}
-
-/// One object, by its key.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Change {
-    /// Its kind.
-    pub kind: Kind,
-    /// `<namespace>/<name>`.
-    pub name: Arc<str>,
-    /// What it is now; none where it is gone.
-    pub resource: Option<Resource>,
+    /// The set of refusals is another one, be it by some that went.
+    pub refusals_changed: bool,
 }
 
 /// One host, and the services that want it.
@@ -119,7 +110,7 @@ impl Catalog {
             if !wanted && !self.hosts.contains_key(&name) {
                 continue; // came and went before anybody looked
             }
-            self.claim(&name, key, wanted);
+            update.refusals_changed |= self.claim(&name, key, wanted);
             update.moves.extend(self.vips.insert(&name));
             dirty.insert(name);
         }
@@ -174,15 +165,15 @@ impl Catalog {
         self.refused.values().flatten()
     }
 
-    /// Takes note that a service wants its host, or does so no more.
-    fn claim(&mut self, name: &Arc<str>, key: &Arc<ServiceKey>, wanted: bool) {
+    /// Takes note that a service wants its host, or does so no more. True if refusals went with it.
+    fn claim(&mut self, name: &Arc<str>, key: &Arc<ServiceKey>, wanted: bool) -> bool {
         let host = self.hosts.entry(name.clone()).or_default();
         if wanted {
             host.claimants.insert(key.clone());
-        } else {
-            host.claimants.remove(key);
-            self.refused.remove(key);
+            return false;
         }
+        host.claimants.remove(key);
+        self.refused.remove(key).is_some()
     }
 
     /// Renders the service that has the host and publishes what is different.
@@ -269,6 +260,7 @@ impl Catalog {
 
     fn refuse(&mut self, key: &Arc<ServiceKey>, refused: Vec<Refusal>, update: &mut Update) {
         let old = self.refused.get(key).map_or(&[][..], Vec::as_slice);
+        update.refusals_changed |= *old != *refused;
         update
             .refused
             .extend(refused.iter().filter(|r| !old.contains(r)).cloned());
@@ -366,3 +358,6 @@ impl Host {
         self.published = published;
     }
 }
+
+#[cfg(test)]
+mod tests;

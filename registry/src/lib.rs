@@ -2,6 +2,8 @@
 
 pub mod catalog;
 pub mod event;
+#[cfg(test)]
+mod making;
 pub mod mesh;
 mod names;
 pub mod pattern;

@@ -78,13 +78,14 @@ impl Mesh {
             (Protocol::Http, IstioProtocol::Http),
         ])
     }
+}
 
-    /// Everything at its default.
-    pub fn with_defaults(vips: Range) -> Self {
+impl Default for Mesh {
+    fn default() -> Self {
         Self {
             namespace: DEFAULT_NAMESPACE.into(),
             ports: Ports::default(),
-            vips,
+            vips: Range::default(),
             schemes: Self::default_schemes(),
             workloads: Workloads::default(),
             export_to: Vec::new(),

@@ -72,6 +72,17 @@ pub struct Object {
     pub spec: ServiceEntry,
 }
 
+/// One step from a published state to the next: the object of this name is now this, or is gone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// Its kind.
+    pub kind: Kind,
+    /// `<namespace>/<name>`.
+    pub name: Arc<str>,
+    /// What it is from now on; none where it is gone.
+    pub resource: Option<Resource>,
+}
+
 /// One published object.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Resource {
@@ -118,5 +129,25 @@ impl From<&Object> for Resource {
             version,
             any,
         }
+    }
+}
+
+impl Object {
+    /// The object that a resource holds, read back from the very bytes that are sent.
+    pub fn decode(resource: &Resource) -> Result<Self, prost::DecodeError> {
+        let any = Any::decode(&*resource.any)?;
+        let McpResource { metadata, body } = McpResource::decode(&*any.value)?;
+        let metadata = metadata.unwrap_or_default();
+        let (namespace, name) = metadata
+            .name
+            .split_once('/')
+            .unwrap_or(("", &metadata.name));
+        Ok(Self {
+            namespace: namespace.into(),
+            name: name.into(),
+            labels: metadata.labels,
+            annotations: metadata.annotations,
+            spec: ServiceEntry::decode(&*body.unwrap_or_default().value)?,
+        })
     }
 }

@@ -31,6 +31,7 @@ pub struct Services {
     services: HashMap<Arc<ServiceKey>, BTreeMap<Identity, Known>>,
     departures: Departures,
     names: Names,
+    refuse_names: bool,
 }
 
 /// What an event or the passing of time changed.
@@ -40,6 +41,8 @@ pub struct Changes {
     pub services: BTreeSet<Arc<ServiceKey>>,
     /// Entries that are refused and were not before.
     pub rejected: Vec<Rejection>,
+    /// The set of refused entries is another one, be it by some that went.
+    pub rejections_changed: bool,
     /// Providers that are there and were not before.
     pub arrived: usize,
     /// Providers that were there and are not any more.
@@ -87,6 +90,15 @@ impl Services {
             services: HashMap::new(),
             departures: Departures::default(),
             names: Names::default(),
+            refuse_names: false,
+        }
+    }
+
+    /// Providers that registered a host name are refused instead of resolved.
+    pub fn refusing_names(self) -> Self {
+        Self {
+            refuse_names: true,
+            ..self
         }
     }
 
@@ -153,7 +165,10 @@ impl Services {
                     Ok(ips) => ips.iter().copied().for_each(at),
                     Err(reason) => refused.push(Refusal {
                         provider: provider.id.clone(),
-                        reason: Reason::Unresolved(reason),
+                        reason: match self.refuse_names {
+                            true => Reason::HostName,
+                            false => Reason::Unresolved(reason),
+                        },
                     }),
                 },
             }
@@ -291,6 +306,7 @@ impl Services {
         let (old, old_rejected) = old
             .map(|old| (old.providers, old.rejected))
             .unwrap_or_default();
+        changes.rejections_changed |= list.rejected != old_rejected;
         let news = list
             .rejected
             .into_iter()
@@ -399,3 +415,6 @@ impl Known {
         !same
     }
 }
+
+#[cfg(test)]
+mod tests;

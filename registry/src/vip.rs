@@ -21,7 +21,7 @@ use ipnet::Ipv4Net;
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
 /// The range that is used where none is configured: reserved for ever, routed nowhere.
-pub const DEFAULT_RANGE: &str = "241.0.0.0/8";
+pub const DEFAULT_RANGE: Ipv4Net = Ipv4Net::new_assert(Ipv4Addr::new(241, 0, 0, 0), 8);
 
 /// istiod's own range for automatic addresses.
 const ISTIOD_RANGE: Ipv4Net = Ipv4Net::new_assert(Ipv4Addr::new(240, 240, 0, 0), 16);
@@ -121,6 +121,16 @@ impl Range {
             xxh3_64_with_seed(host.as_bytes(), u64::from(u32::from(address))),
             host,
         )
+    }
+}
+
+impl Default for Range {
+    /// [`DEFAULT_RANGE`], no pins.
+    fn default() -> Self {
+        Self {
+            net: DEFAULT_RANGE,
+            pins: BTreeMap::new(),
+        }
     }
 }
 
@@ -343,7 +353,7 @@ mod tests {
         let hosts: Vec<_> = (0..5_000)
             .map(|n| format!("com.acme.service{n}.dubbo"))
             .collect();
-        let mut vips = filled(DEFAULT_RANGE, &hosts);
+        let mut vips = filled("241.0.0.0/8", &hosts);
         let moves = vips.insert(&"com.acme.another.dubbo".into());
         assert_eq!(moves.len(), 1, "{moves:?}");
     }

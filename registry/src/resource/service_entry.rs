@@ -118,12 +118,10 @@ struct Sorted<'a> {
     also: BTreeMap<(IpAddr, u16), BTreeSet<Protocol>>,
 }
 
-/// Protocols are visited in order, Dubbo first: who comes first owns a number.
+/// Protocols are visited in order, Dubbo first: who comes first owns a number. A number that is only
+/// kept is free for those that use it.
 fn sort_out<'a>(service: Service<'a>, mesh: &Mesh, refused: &mut Vec<Refusal>) -> Sorted<'a> {
-    let mut sorted = Sorted {
-        ports: service.kept_ports.clone(),
-        ..Sorted::default()
-    };
+    let mut sorted = Sorted::default();
     let mut members: Vec<&Member> = service.members.iter().collect();
     members.sort_by_key(|member| &member.provider.id.protocol);
     for member in members {
@@ -133,6 +131,15 @@ fn sort_out<'a>(service: Service<'a>, mesh: &Mesh, refused: &mut Vec<Refusal>) -
                 reason,
             });
         }
+    }
+    let in_use: BTreeSet<u16> = sorted.ports.values().flatten().copied().collect();
+    for (protocol, numbers) in service.kept_ports {
+        let free = numbers.difference(&in_use).copied();
+        sorted
+            .ports
+            .entry(protocol.clone())
+            .or_default()
+            .extend(free);
     }
     sorted.ports.retain(|_, numbers| !numbers.is_empty());
     sorted
@@ -190,10 +197,14 @@ impl<'a> Sorted<'a> {
                 .insert(also.clone());
         }
         self.ports.entry(protocol.clone()).or_default().insert(port);
-        self.members
-            .entry(protocol.clone())
-            .or_default()
-            .push(member);
+        let members = self.members.entry(protocol.clone()).or_default();
+        // One address is one endpoint, by however many names and paths it is registered.
+        if !members
+            .iter()
+            .any(|m| m.ip == member.ip && m.provider.id.port == port)
+        {
+            members.push(member);
+        }
         Ok(())
     }
 }
@@ -376,3 +387,6 @@ fn checked(
     }
     Some(spec)
 }
+
+#[cfg(test)]
+mod tests;

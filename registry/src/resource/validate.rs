@@ -241,7 +241,7 @@ fn is_host(host: &str) -> bool {
 }
 
 /// Letters, digits and inner hyphens, 1 to 63 of them.
-fn is_dns_label(label: &str) -> bool {
+pub fn is_dns_label(label: &str) -> bool {
     let inner = |b: u8| b.is_ascii_alphanumeric() || b == b'-';
     (1..=63).contains(&label.len())
         && label.bytes().all(inner)
@@ -269,7 +269,7 @@ fn is_protocol(protocol: &str) -> bool {
 }
 
 /// `[prefix/]name`: the name like a label value of 1 to 63, the prefix a DNS name.
-pub(crate) fn is_label_key(key: &str) -> bool {
+pub fn is_label_key(key: &str) -> bool {
     let (prefix, name) = key
         .split_once('/')
         .map_or((None, key), |(p, name)| (Some(p), name));
@@ -279,7 +279,7 @@ pub(crate) fn is_label_key(key: &str) -> bool {
 }
 
 /// `([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]`, or empty. istiod does not look at the length.
-pub(crate) fn is_label_value(value: &str) -> bool {
+pub fn is_label_value(value: &str) -> bool {
     let ends = |b: Option<&u8>| b.is_none_or(u8::is_ascii_alphanumeric);
     let bytes = value.as_bytes();
     let inner = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.');
@@ -328,3 +328,6 @@ impl fmt::Display for Rule {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
