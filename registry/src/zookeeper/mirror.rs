@@ -368,9 +368,8 @@ impl Mirror {
         let root = self.root.clone();
         let interfaces = names.iter().filter(|name| root.may_be_interface(name));
         let listed: HashSet<&str> = interfaces.map(String::as_str).collect();
-        let gone = |(name, d): &(&Arc<str>, &Directory)| {
-            !listed.contains(&***name) && !d.fresh && !d.is_asked()
-        };
+        let gone =
+            |(name, d): &(&Arc<str>, &Directory)| !listed.contains(&***name) && !d.is_asked();
         let gone: Vec<_> = self
             .directories
             .iter()
@@ -392,9 +391,6 @@ impl Mirror {
         }
         let mut all: Vec<_> = self.directories.keys().cloned().collect();
         all.sort_unstable();
-        for directory in self.directories.values_mut() {
-            directory.fresh = false;
-        }
         for name in &all {
             self.look_at(name);
         }
@@ -511,17 +507,13 @@ impl Mirror {
         entries
     }
 
-    /// The directory `name`, which is there as far as can be known.
+    /// The directory `name`, known from now on.
     fn known(&mut self, name: &str) -> Arc<str> {
         if let Some((name, _)) = self.directories.get_key_value(name) {
-            let name = name.clone();
-            if let Some(directory) = self.directories.get_mut(&name) {
-                directory.fresh = true;
-            }
-            return name;
+            return name.clone();
         }
         let name: Arc<str> = name.into();
-        self.directories.entry(name.clone()).or_default().fresh = true;
+        self.directories.insert(name.clone(), Directory::default());
         name
     }
 }

@@ -53,8 +53,6 @@ pub(super) struct Directory {
     asked: Option<Asked>,
     /// The server withholds events of it.
     pub(super) silent: bool,
-    /// Made known by an event while the root's children were being asked for.
-    pub(super) fresh: bool,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -101,12 +99,7 @@ impl Directory {
 
     /// No answer will come any more: the connection is gone.
     pub(super) fn give_up(&mut self) {
-        if let Some(asked) = self.asked.take()
-            && (asked.overtaken || !asked.since.is_empty())
-        {
-            self.version = None;
-        }
-        self.fresh = false;
+        self.asked = None;
     }
 
     /// An answer is awaited.
@@ -181,10 +174,8 @@ impl Directory {
 
     /// The answer to a request for the version.
     pub(super) fn stat(&mut self, version: Option<Version>) -> Verdict {
-        match &self.asked {
-            None => return Verdict::Same,
-            Some(asked) if asked.since.is_empty() && !asked.overtaken => {}
-            Some(_) => return Verdict::List,
+        if self.asked.is_none() {
+            return Verdict::Same;
         }
         if version.is_some_and(|version| self.is_behind(version)) {
             return Verdict::Behind;

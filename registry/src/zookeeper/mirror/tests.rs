@@ -426,6 +426,27 @@ fn an_audit_finds_an_interface_that_no_event_told_of() {
     script.tells(&["Hidden"]);
 }
 
+/// The directory came without a word, its first node did not.
+#[test]
+fn a_node_in_a_directory_that_no_event_told_of_is_found() {
+    let mut script = Script::read();
+    script.created(&path("com.acme.Hidden", "10.0.0.1"));
+    script.requests(&["list Hidden"]);
+    script.listed("com.acme.Hidden", 1, &["10.0.0.1"]);
+    script.tells(&["Hidden 10.0.0.1"]);
+
+    // The same between the audit's question and its answer.
+    let mut script = Script::read();
+    script.mirror.begin_audit();
+    script.root(&[ORDERS, STOCK, "com.acme.Hidden"]);
+    script.requests(&["root", "list Hidden", "stat Orders", "stat Stock"]);
+    script.created(&path("com.acme.Hidden", "10.0.0.1"));
+    script.refused("com.acme.Hidden", Refusal::Missing);
+    script.requests(&["list Hidden"]);
+    script.listed("com.acme.Hidden", 1, &["10.0.0.1"]);
+    script.tells(&["Hidden 10.0.0.1"]);
+}
+
 #[test]
 fn an_audit_of_an_unchanged_tree_changes_nothing() {
     let mut script = Script::read();
