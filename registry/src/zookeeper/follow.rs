@@ -120,7 +120,7 @@ impl<'f> Session<'f> {
             self.take_events()?;
             if let Some(distrust) = self.feed.mirror.distrust().cloned() {
                 return match distrust {
-                    Distrust::Behind(n) => Err(End::Behind(behind(n))),
+                    Distrust::Behind(interface) => Err(End::Behind(behind(&interface))),
                     distrust => Ok(distrust),
                 };
             }
@@ -288,10 +288,10 @@ fn root_trouble(root: &str, why: &Distrust) -> String {
              (empty-root=allowed accepts that)"
         ),
         Distrust::RootUnreadable(reason) => reason.to_string(),
-        Distrust::Behind(directories) => behind(*directories),
+        Distrust::Behind(interface) => behind(interface),
     }
 }
 
-fn behind(directories: usize) -> String {
-    format!("the server is behind what was read before ({directories} directories or more)")
+fn behind(interface: &str) -> String {
+    format!("the server is behind what was read before, for one in {interface}")
 }

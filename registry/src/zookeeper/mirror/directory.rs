@@ -14,19 +14,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::Refusal;
-use crate::event::Rejection;
-use crate::provider::Provider;
-
-/// A node's name, as a hash with a seed of this process: names are long, and nobody needs them.
-pub(super) type NodeHash = u128;
-
-/// What a node's name says.
-#[derive(Clone, Debug)]
-pub(super) enum Entry {
-    Provider(Arc<Provider>),
-    Rejected(Box<Rejection>),
-}
+use super::entry::{Entry, NodeHash};
+use super::exchange::Refusal;
 
 /// The state of a node as ZooKeeper's `Stat` has it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -336,7 +336,10 @@ fn a_server_that_is_behind_is_not_believed_until_it_has_been_for_long() {
     script.reconnect();
     script.requests(&["stat Orders", "stat Stock"]);
     script.stat(STOCK, version(1, 1, 1));
-    assert_eq!(script.mirror.distrust(), Some(&Distrust::Behind(1)));
+    assert_eq!(
+        script.mirror.distrust(),
+        Some(&Distrust::Behind(STOCK.into()))
+    );
     assert_eq!(script.list(STOCK), "Stock 10.0.0.1 10.0.0.9");
 
     // Nor when it is listed, as after events that came with an answer.
@@ -347,7 +350,10 @@ fn a_server_that_is_behind_is_not_believed_until_it_has_been_for_long() {
     script.stat(STOCK, version(1, 2, 2));
     script.requests(&["list Stock"]);
     script.listed(STOCK, 1, &["10.0.0.1"]);
-    assert_eq!(script.mirror.distrust(), Some(&Distrust::Behind(1)));
+    assert_eq!(
+        script.mirror.distrust(),
+        Some(&Distrust::Behind(STOCK.into()))
+    );
 
     script.mirror.forget_versions();
     script.reconnect();
