@@ -130,12 +130,12 @@ impl<'f> Session<'f> {
             tokio::select! {
                 biased;
                 event = self.watcher.changed() => self.take_event(&event)?,
+                Some(directory) = self.fired.next() => self.feed.mirror.watch_fired(&directory),
                 Some(reply) = self.replies.next() => {
                     // What came before the answer must be taken in before it.
                     self.take_events()?;
                     self.take_reply(reply?);
                 }
-                Some(directory) = self.fired.next() => self.feed.mirror.watch_fired(&directory),
                 () = self.feed.room(), if !self.feed.outbox.is_empty() => {}
                 _ = tick.tick() => self.tick(),
             }

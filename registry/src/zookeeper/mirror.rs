@@ -187,7 +187,7 @@ impl Mirror {
         let root = self.root.clone();
         match (root.place(path), change) {
             (None, _) | (Some(Place::Root), Change::Created) => {}
-            (Some(Place::Root), Change::Deleted) => self.distrust = Some(Distrust::RootMissing),
+            (Some(Place::Root), Change::Deleted) => self.doubt(Distrust::RootMissing),
             (Some(Place::Interface(name)), Change::Created) => drop(self.known(name)),
             (Some(Place::Interface(name)), Change::Deleted) => self.interface_deleted(name),
             (Some(Place::Providers(name)), change) => self.directory_event(name, change),
@@ -205,11 +205,22 @@ impl Mirror {
         self.directory_event(&name, Change::Deleted);
         if !asked {
             // Else its answer would be taken for that of a successor.
-            self.directories.remove(&name);
+            self.remove(&name);
         }
-        if self.directories.is_empty() && !self.empty_root_allowed {
-            self.distrust = Some(Distrust::RootEmpty);
+        if self.directories.is_empty() {
+            self.doubt(Distrust::RootEmpty);
         }
+    }
+
+    fn doubt(&mut self, distrust: Distrust) {
+        if !self.empty_root_allowed {
+            self.distrust = Some(distrust);
+        }
+    }
+
+    fn remove(&mut self, name: &Arc<str>) -> Option<Directory> {
+        self.unwatch(name);
+        self.directories.remove(name)
     }
 
     fn directory_event(&mut self, name: &str, change: Change) {
@@ -253,8 +264,20 @@ impl Mirror {
 
     /// The child watch of a directory has fired.
     pub(super) fn watch_fired(&mut self, name: &Arc<str>) {
-        self.watched_bytes = self.watched_bytes.saturating_sub(self.watch_size(name));
-        self.ask(name);
+        self.unwatch(name);
+        if let Some(directory) = self.directories.get_mut(name) {
+            directory.overtake();
+            self.ask(name);
+        }
+    }
+
+    fn unwatch(&mut self, name: &Arc<str>) {
+        let size = self.watch_size(name);
+        if let Some(directory) = self.directories.get_mut(name)
+            && std::mem::take(&mut directory.watched)
+        {
+            self.watched_bytes -= size;
+        }
     }
 
     /// Takes in an answer. All events that arrived before it must have been taken in.
@@ -293,7 +316,7 @@ impl Mirror {
             .map(|(name, _)| name.clone())
             .collect();
         for name in gone {
-            if let Some(directory) = self.directories.remove(&name)
+            if let Some(directory) = self.remove(&name)
                 && directory.held != Held::Nothing
             {
                 self.touched.push(name);
@@ -302,8 +325,8 @@ impl Mirror {
         for name in listed {
             self.known(name);
         }
-        if self.directories.is_empty() && !self.empty_root_allowed {
-            self.distrust = Some(Distrust::RootEmpty);
+        if self.directories.is_empty() {
+            self.doubt(Distrust::RootEmpty);
         }
         let mut all: Vec<_> = self.directories.keys().cloned().collect();
         all.sort_unstable();
@@ -341,14 +364,20 @@ impl Mirror {
         }
     }
 
+    /// A request for the nodes of a directory; it also sets a child watch where one is due.
     fn list_request(&mut self, name: &Arc<str>) -> Request {
-        let silent = self.directories.get(name).is_some_and(|d| d.silent);
         let size = self.watch_size(name);
-        if silent && self.watched_bytes + size <= WATCHED_BYTES {
-            self.watched_bytes += size;
-            Request::Watch(name.clone())
-        } else {
-            Request::List(name.clone())
+        match self.directories.get_mut(name) {
+            Some(directory)
+                if directory.silent
+                    && !directory.watched
+                    && self.watched_bytes + size <= WATCHED_BYTES =>
+            {
+                directory.watched = true;
+                self.watched_bytes += size;
+                Request::Watch(name.clone())
+            }
+            _ => Request::List(name.clone()),
         }
     }
 
@@ -357,6 +386,10 @@ impl Mirror {
     }
 
     fn listed(&mut self, name: &Arc<str>, listing: Result<(Vec<String>, Version), Refusal>) {
+        if listing.is_err() {
+            // Nor was a watch set.
+            self.unwatch(name);
+        }
         let parsed = listing.map(|(names, version)| (self.entries(name, &names), version));
         let Some(directory) = self.directories.get_mut(name) else {
             return;

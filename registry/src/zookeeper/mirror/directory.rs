@@ -42,6 +42,8 @@ pub(super) struct Directory {
     asked: Option<Asked>,
     /// The server withholds events of it.
     pub(super) silent: bool,
+    /// A child watch is set, or being set.
+    pub(super) watched: bool,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -86,9 +88,10 @@ impl Directory {
         free
     }
 
-    /// No answer will come any more: the connection is gone.
+    /// No answer will come any more, and no watch will fire: the connection is gone.
     pub(super) fn give_up(&mut self) {
         self.asked = None;
+        self.watched = false;
     }
 
     /// An answer is awaited.
@@ -109,18 +112,22 @@ impl Directory {
 
     /// The directory was created, empty as every new node. True if that is news.
     pub(super) fn created(&mut self) -> bool {
-        if let Some(asked) = &mut self.asked {
-            asked.overtaken = true;
-        }
+        self.overtake();
         self.emptied(Held::All)
     }
 
     /// The directory was deleted, or its parent was. True if that is news.
     pub(super) fn deleted(&mut self) -> bool {
+        self.overtake();
+        self.emptied(Held::Nothing)
+    }
+
+    /// Whatever answer is awaited may be too old.
+    pub(super) fn overtake(&mut self) {
+        self.version = None;
         if let Some(asked) = &mut self.asked {
             asked.overtaken = true;
         }
-        self.emptied(Held::Nothing)
     }
 
     /// No list and an empty list are the same to the reader.
@@ -128,7 +135,6 @@ impl Directory {
         let news = !self.nodes.is_empty() || matches!(self.held, Held::Unreadable(_));
         self.held = held;
         self.nodes.clear();
-        self.version = None;
         news
     }
 
