@@ -412,6 +412,37 @@ fn an_audit_finds_what_no_event_told_and_has_the_directory_watched() {
     script.requests(&["stat Orders", "watch Stock"]);
 }
 
+/// The answer was on its way when the watch fired, and is older.
+#[test]
+fn a_watch_that_fires_while_an_answer_is_awaited_is_set_again() {
+    let mut script = Script::read();
+    script.audit();
+    script.requests(&["stat Orders", "stat Stock"]);
+    script.stat(ORDERS, version(1, 2, 2));
+    script.stat(STOCK, version(1, 2, 2));
+    script.requests(&["list Stock"]);
+    script.listed(STOCK, 2, &["10.0.0.1", "10.0.0.6"]);
+    script.requests(&["watch Stock"]);
+    script.listed(STOCK, 2, &["10.0.0.1", "10.0.0.6"]);
+    assert!(script.mirror.take_completed().is_some());
+
+    script.audit();
+    script.requests(&["stat Orders", "stat Stock"]);
+    script.mirror.watch_fired(&STOCK.into());
+    script.stat(STOCK, version(1, 2, 2));
+    script.requests(&["watch Stock"]);
+    script.listed(STOCK, 3, &["10.0.0.6"]);
+    script.stat(ORDERS, version(1, 2, 2));
+    assert_eq!(script.list(STOCK), "Stock 10.0.0.6");
+    assert!(script.mirror.take_completed().is_some());
+
+    // One watch is enough.
+    script.audit();
+    script.requests(&["stat Orders", "stat Stock"]);
+    script.stat(STOCK, version(1, 4, 2));
+    script.requests(&["list Stock"]);
+}
+
 #[test]
 fn an_audit_finds_an_interface_that_no_event_told_of() {
     let mut script = Script::read();
