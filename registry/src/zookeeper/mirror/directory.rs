@@ -178,10 +178,10 @@ impl Directory {
         let known = match self.held {
             Held::All => self.version,
             Held::Nothing => None,
-            Held::Unreadable(_) => return Verdict::List,
+            Held::Unreadable(_) => return self.ask_again(),
         };
         if version != known || (self.held == Held::All && known.is_none()) {
-            return Verdict::List;
+            return self.ask_again();
         }
         self.asked = None;
         Verdict::Same
@@ -248,6 +248,7 @@ impl Directory {
         }
     }
 
+    /// The next answer is newer than all events so far.
     fn ask_again(&mut self) -> Verdict {
         self.asked = Some(Asked::default());
         Verdict::List
