@@ -13,6 +13,9 @@
 
 mod parse;
 
+#[cfg(test)]
+mod tests;
+
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -115,7 +118,7 @@ pub enum ProviderError {
     BadHost(Box<str>),
     /// An IPv6 address with a scope (`%eth0`), which means something on that machine only.
     ScopeId(Box<str>),
-    /// `0.0.0.0`, `::`, or a multicast address.
+    /// `0.0.0.0`, `::`, a multicast or the broadcast address.
     NotAnAddressOfAHost(IpAddr),
     /// No port, port 0 or not a number up to 65535.
     BadPort(Box<str>),

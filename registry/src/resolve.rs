@@ -7,6 +7,9 @@
 //! Answers are level-triggered: one after every lookup, the same or not. A failure is an answer
 //! with a reason, never an empty set of addresses; what to keep then is the reader's decision.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::{BTreeSet, HashMap};
 use std::net::IpAddr;
 use std::sync::Arc;

@@ -9,6 +9,9 @@
 //! Knows nothing of connections. Every part is percent-decoded once, so that a password may hold
 //! any character.
 
+#[cfg(test)]
+mod tests;
+
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;

@@ -17,6 +17,9 @@ mod mirror;
 mod outbox;
 mod path;
 
+#[cfg(test)]
+mod tests;
+
 use std::hash::{BuildHasher, RandomState};
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;

@@ -288,11 +288,12 @@ fn host_and_port(authority: &str) -> Result<(Host, u16), ProviderError> {
 }
 
 fn host_of(text: &str) -> Result<Host, ProviderError> {
-    match text.parse::<IpAddr>() {
-        Ok(ip) if ip.is_unspecified() || ip.is_multicast() => {
+    let broadcast = |ip: &IpAddr| matches!(ip, IpAddr::V4(ip) if ip.is_broadcast());
+    match text.parse::<IpAddr>().map(|ip| ip.to_canonical()) {
+        Ok(ip) if ip.is_unspecified() || ip.is_multicast() || broadcast(&ip) => {
             Err(ProviderError::NotAnAddressOfAHost(ip))
         }
-        Ok(ip) => Ok(Host::Ip(ip.to_canonical())),
+        Ok(ip) => Ok(Host::Ip(ip)),
         Err(_) if is_host_name(text) => Ok(Host::Name(text.to_ascii_lowercase().into())),
         Err(_) => Err(ProviderError::BadHost(text.into())),
     }
