@@ -12,24 +12,11 @@
 //! Equal content makes equal bytes and an equal version, whatever the order in which it came:
 //! replicas agree, and a restart changes nothing for a client.
 
-use std::sync::Arc;
-
-use dubbo_registry::resource::{Kind, Resource};
+use dubbo_registry::resource::{Change, Kind};
 
 mod set;
 
 pub use set::{ResourceSet, Version};
-
-/// One step from a snapshot to the next: the resource of this name is now this, or is gone.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Change {
-    /// In which set.
-    pub kind: Kind,
-    /// `<namespace>/<name>`, the key inside the set.
-    pub name: Arc<str>,
-    /// The resource as it is from now on; `None` removes it.
-    pub resource: Option<Resource>,
-}
 
 /// What a number of changes really changed. All zero: the content is what it was.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

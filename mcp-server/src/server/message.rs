@@ -132,11 +132,14 @@ mod tests {
         let parts = ["ab", "", "cde", "f"];
         for step in 1..=6 {
             let mut rope = rope(&parts);
-            let mut read = Vec::new();
+            let mut read: Vec<u8> = Vec::new();
             while rope.has_remaining() {
                 let mut slices = [IoSlice::new(&[]); 2];
                 let filled = rope.chunks_vectored(&mut slices);
-                let seen: Vec<u8> = slices[..filled].concat();
+                let mut seen: Vec<u8> = Vec::new();
+                slices[..filled]
+                    .iter()
+                    .for_each(|slice| seen.extend_from_slice(slice));
                 assert!(seen.starts_with(rope.chunk()));
                 let count = step.min(seen.len());
                 read.extend(&seen[..count]);

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use dubbo_registry::resource::{Kind, Resource};
+use dubbo_registry::resource::{Change, Kind, Resource};
 
 use super::{Client, Close, Decision, Limits, Response, Session};
 use crate::proto::{DiscoveryRequest, Node, Status};
-use crate::snapshot::{Change, ResourceSet, Snapshot, Version};
+use crate::snapshot::{ResourceSet, Snapshot, Version};
 
 const V1: &str = "networking.istio.io/v1/ServiceEntry";
 const V1ALPHA3: &str = "networking.istio.io/v1alpha3/ServiceEntry";

@@ -8,10 +8,10 @@ use std::fmt;
 use std::sync::Arc;
 
 use bytes::{BufMut, Bytes, BytesMut};
-use dubbo_registry::resource::Resource;
+use dubbo_registry::resource::{Change, Resource};
 use xxhash_rust::xxh3::{Xxh3, xxh3_64, xxh3_128};
 
-use super::{Change, Counts};
+use super::Counts;
 
 /// How many runs of bytes a set is cut into. A change rewrites one of them, a response is a chain of
 /// all: at 25 MB a run is 100 kB, which costs some ten microseconds to copy.

@@ -2,11 +2,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use dubbo_registry::resource::{Kind, Resource};
+use dubbo_registry::resource::{Change, Kind, Resource};
 use proptest::prelude::*;
 use prost::Message;
 
-use super::{Change, Counts, Snapshot};
+use super::{Counts, Snapshot};
 use crate::proto::DiscoveryResponse;
 
 const KIND: Kind = Kind::ServiceEntry;
