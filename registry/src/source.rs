@@ -166,7 +166,9 @@ impl Parameters {
     /// The value of `name`; an empty one is none.
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
         let found = self.0.iter().find(|(known, _)| known == name);
-        found.map(|(_, value)| value.as_str()).filter(|v| !v.is_empty())
+        found
+            .map(|(_, value)| value.as_str())
+            .filter(|v| !v.is_empty())
     }
 
     /// The value of `name` as `read` understands it.
@@ -180,24 +182,17 @@ impl Parameters {
             name: name.into(),
             expected,
         };
-        self.get(name).map(|text| read(text).ok_or_else(bad)).transpose()
+        self.get(name)
+            .map(|text| read(text).ok_or_else(bad))
+            .transpose()
     }
 }
 
 /// What [`duration`] reads, in words.
 pub(crate) const DURATION: &str = "a duration such as 500ms, 30s or 2m";
 
-/// A whole number and its unit: `500ms`, `30s`, `2m`, `1h`; not zero.
+/// A duration as people write it; not zero.
 pub(crate) fn duration(text: &str) -> Option<Duration> {
-    let digits = text.find(|c: char| !c.is_ascii_digit())?;
-    let (number, unit) = text.split_at(digits);
-    let number: u32 = number.parse().ok()?;
-    let unit = match unit {
-        "ms" => Duration::from_millis(1),
-        "s" => Duration::from_secs(1),
-        "m" => Duration::from_secs(60),
-        "h" => Duration::from_secs(3600),
-        _ => return None,
-    };
-    (number > 0).then(|| unit * number)
+    let duration = humantime::parse_duration(text).ok()?;
+    (!duration.is_zero()).then_some(duration)
 }

@@ -21,10 +21,10 @@ use std::hash::{BuildHasher, RandomState};
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
-use futures::FutureExt;
+use futures::{FutureExt, future};
 use tokio::sync::mpsc::Sender;
 use tokio::time::{Instant, sleep};
-use tracing::{debug, info, warn};
+use tracing::{debug, warn};
 
 pub use self::config::{Address, Config, Credentials, Password, Tls};
 use self::connect::connect;
@@ -59,7 +59,7 @@ pub(crate) async fn run(config: Config, reading: Reading, tx: Sender<Event>) {
 async fn session(feed: &mut Feed) -> End {
     match connect(&feed.config).await {
         Ok(client) => {
-            info!(source = %feed.source, session = %client.session_id(), "connected");
+            debug!(source = %feed.source, session = %client.session_id(), "connected");
             follow(client, feed).await
         }
         Err(why) => End::Trouble(why),
@@ -78,8 +78,6 @@ struct Feed {
     failures: u32,
     /// Since when servers are behind what was read.
     behind: Option<Instant>,
-    /// The trouble that was logged last.
-    logged: String,
 }
 
 impl Feed {
@@ -93,7 +91,6 @@ impl Feed {
             tx,
             failures: 0,
             behind: None,
-            logged: String::new(),
         }
     }
 
@@ -110,17 +107,20 @@ impl Feed {
         }
     }
 
-    /// Tells, and logs once, that the registry cannot be followed now.
-    async fn trouble(&mut self, why: &str) {
-        if self.logged != why {
-            why.clone_into(&mut self.logged);
-            warn!(source = %self.source, "{why}");
+    /// Waits until the reader has room. For ever if there is no reader: this task is about to be
+    /// dropped.
+    async fn room(&self) {
+        if self.tx.reserve().await.is_err() {
+            future::pending().await
         }
+    }
+
+    /// Tells that the registry cannot be followed now.
+    async fn trouble(&mut self, why: &str) {
         self.outbox.trouble(why);
         while let Some(news) = self.outbox.next(&self.mirror) {
             let source = self.source.clone();
             if self.tx.send(Event { source, news }).await.is_err() {
-                // Nobody listens: this task is about to be dropped.
                 return;
             }
         }
@@ -130,7 +130,6 @@ impl Feed {
     fn on_live(&mut self) {
         self.failures = 0;
         self.behind = None;
-        self.logged.clear();
     }
 
     /// What an end means for the next session, and for people.

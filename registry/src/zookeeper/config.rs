@@ -156,7 +156,9 @@ impl Config {
 }
 
 fn has_at_in_name(pair: &str) -> bool {
-    pair.split('=').next().is_some_and(|name| name.contains('@'))
+    pair.split('=')
+        .next()
+        .is_some_and(|name| name.contains('@'))
 }
 
 fn hosts_of(authority: &str, parameters: &Parameters) -> Result<Vec<Address>, SourceError> {
@@ -181,7 +183,9 @@ fn address(text: &str) -> Result<Address, SourceError> {
             }
         }
         None => {
-            let (host, port) = text.split_once(':').map_or((text, None), |(h, p)| (h, Some(p)));
+            let (host, port) = text
+                .split_once(':')
+                .map_or((text, None), |(h, p)| (h, Some(p)));
             let legal = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.');
             if host.is_empty() || host.len() > 253 || !host.bytes().all(legal) {
                 return Err(bad_host());

@@ -31,7 +31,11 @@ pub(super) async fn connect(config: &Config) -> Result<Client, String> {
     if let Some(tls) = &config.tls {
         connector = connector.with_tls(tls_options(tls).await?);
     }
-    let scheme = if config.tls.is_some() { "tcp+tls" } else { "tcp" };
+    let scheme = if config.tls.is_some() {
+        "tcp+tls"
+    } else {
+        "tcp"
+    };
     let servers = config.hosts.iter().map(|host| format!("{scheme}://{host}"));
     let cluster = servers.collect::<Vec<_>>().join(",");
     match connector.connect(&cluster).await {
@@ -71,7 +75,10 @@ async fn read(path: &Path) -> Result<String, String> {
 
 /// The client library keeps the reason to itself, so each server is tried again, by hand.
 async fn look_why(config: &Config) -> String {
-    let probes = config.hosts.iter().map(|address| probe(address, config.tls.is_some()));
+    let probes = config
+        .hosts
+        .iter()
+        .map(|address| probe(address, config.tls.is_some()));
     futures::future::join_all(probes).await.join("; ")
 }
 

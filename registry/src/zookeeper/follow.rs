@@ -15,7 +15,6 @@ use std::time::Duration;
 use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
 use futures::{FutureExt, StreamExt};
-use tokio::sync::mpsc::Sender;
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 use tracing::{info, warn};
 use zookeeper_client::{
@@ -137,7 +136,7 @@ impl<'f> Session<'f> {
                     self.take_reply(reply?);
                 }
                 Some(directory) = self.fired.next() => self.feed.mirror.watch_fired(&directory),
-                Ok(_) = self.feed.tx.reserve(), if !self.feed.outbox.is_empty() => {}
+                () = self.feed.room(), if !self.feed.outbox.is_empty() => {}
                 _ = tick.tick() => self.tick(),
             }
         }
@@ -172,7 +171,8 @@ impl<'f> Session<'f> {
     fn take_reply(&mut self, Reply(answer, watcher): Reply) {
         if let (Answer::Listed(directory, _), Some(watcher)) = (&answer, watcher) {
             let directory = directory.clone();
-            self.fired.push(watcher.changed().map(|_| directory).boxed());
+            self.fired
+                .push(watcher.changed().map(|_| directory).boxed());
         }
         self.feed.mirror.answer(answer);
     }
@@ -182,16 +182,25 @@ impl<'f> Session<'f> {
             && let Some(request) = self.feed.mirror.next_request()
         {
             let root = self.feed.config.root.clone();
-            self.replies.push(ask(self.client.clone(), root, request).boxed());
+            self.replies
+                .push(ask(self.client.clone(), root, request).boxed());
         }
     }
 
     /// Hands on what is known now: everything after a complete reading, else what changed.
     fn conclude(&mut self) {
-        let Feed { mirror, outbox, source, .. } = &mut *self.feed;
+        let Feed {
+            mirror,
+            outbox,
+            source,
+            ..
+        } = &mut *self.feed;
         let touched = mirror.take_touched();
         match mirror.take_completed() {
-            Some(Pass { kind: Kind::Reading, .. }) => {
+            Some(Pass {
+                kind: Kind::Reading,
+                ..
+            }) => {
                 outbox.complete(mirror.lists());
                 let (read, took) = (mirror.summary(), self.reading_since.elapsed());
                 info!(
@@ -234,12 +243,19 @@ impl<'f> Session<'f> {
     }
 
     fn tick(&mut self) {
-        let Feed { mirror, outbox, source, config, .. } = &mut *self.feed;
+        let Feed {
+            mirror,
+            outbox,
+            config,
+            ..
+        } = &mut *self.feed;
         match mirror.pass() {
             Some(pass) if pass.kind == Kind::Reading => {
                 let (done, total) = (pass.done(), pass.total);
-                info!(%source, done, total, "reading");
-                outbox.trouble(&format!("reading {}: {done} of {total} interfaces", config.root));
+                outbox.trouble(&format!(
+                    "reading {}: {done} of {total} interfaces",
+                    config.root
+                ));
             }
             None if Instant::now() >= self.audit_at => mirror.begin_audit(),
             _ => {}
@@ -249,7 +265,9 @@ impl<'f> Session<'f> {
     /// Waits until something happens to the root. What is known stays as it is meanwhile.
     async fn await_root(&mut self, why: &Distrust) -> Result<(), End> {
         self.replies.clear();
-        self.feed.trouble(&root_trouble(self.feed.config.root.as_str(), why)).await;
+        self.feed
+            .trouble(&root_trouble(self.feed.config.root.as_str(), why))
+            .await;
         if let Ok(event) = timeout(ROOT_AGAIN, self.watcher.changed()).await {
             self.take_event(&event)?;
             // Whoever makes the root goes on to fill it.

@@ -209,7 +209,8 @@ impl Mirror {
 
     /// The reading or audit that is complete, once.
     pub(super) fn take_completed(&mut self) -> Option<Pass> {
-        self.pass.take_if(|pass| pass.root_read && pass.left.is_empty())
+        self.pass
+            .take_if(|pass| pass.root_read && pass.left.is_empty())
     }
 
     /// Why nothing may be told now.
@@ -315,8 +316,14 @@ impl Mirror {
     fn node_event(&mut self, name: &str, node: &str, change: Change) {
         let name = self.known(name);
         let hash = xxh3_128_with_seed(node.as_bytes(), self.seed);
-        let entry = (change == Change::Created)
-            .then(|| Entry::read(node, &interface_of(&name), &self.reading, &mut self.interner));
+        let entry = (change == Change::Created).then(|| {
+            Entry::read(
+                node,
+                &interface_of(&name),
+                &self.reading,
+                &mut self.interner,
+            )
+        });
         let Some(directory) = self.directories.get_mut(&name) else {
             return;
         };
@@ -364,7 +371,12 @@ impl Mirror {
         let gone = |(name, d): &(&Arc<str>, &Directory)| {
             !listed.contains(&***name) && !d.fresh && !d.is_asked()
         };
-        let gone: Vec<_> = self.directories.iter().filter(gone).map(|(name, _)| name.clone()).collect();
+        let gone: Vec<_> = self
+            .directories
+            .iter()
+            .filter(gone)
+            .map(|(name, _)| name.clone())
+            .collect();
         for name in gone {
             if let Some(directory) = self.directories.remove(&name)
                 && directory.held != Held::Nothing
@@ -395,7 +407,10 @@ impl Mirror {
 
     /// Asks for as little as will tell whether a directory is as known.
     fn look_at(&mut self, name: &Arc<str>) {
-        let reading = self.pass.as_ref().is_some_and(|pass| pass.kind == Kind::Reading);
+        let reading = self
+            .pass
+            .as_ref()
+            .is_some_and(|pass| pass.kind == Kind::Reading);
         let Some(directory) = self.directories.get_mut(name) else {
             return;
         };
@@ -506,11 +521,7 @@ impl Mirror {
             return name;
         }
         let name: Arc<str> = name.into();
-        let directory = Directory {
-            fresh: true,
-            ..Directory::default()
-        };
-        self.directories.insert(name.clone(), directory);
+        self.directories.entry(name.clone()).or_default().fresh = true;
         name
     }
 }
@@ -518,7 +529,8 @@ impl Mirror {
 impl Entry {
     /// Reads a node's name: a provider's URL, encoded.
     fn read(node: &str, interface: &str, reading: &Reading, interner: &mut Interner) -> Self {
-        let refuse = |subject: &str, error| Self::Rejected(Box::new(Rejection::new(subject, error)));
+        let refuse =
+            |subject: &str, error| Self::Rejected(Box::new(Rejection::new(subject, error)));
         let url = match form_decode(node) {
             Ok(url) => url,
             Err(error) => return refuse(node, error),

@@ -55,7 +55,8 @@ impl Outbox {
         self.waiting.push_back(Item::News(News::Restarted));
         self.waiting.extend(lists.into_iter().map(Item::List));
         self.waiting.push_back(Item::News(News::Synced));
-        self.waiting.push_back(Item::News(News::State(SourceState::Live)));
+        self.waiting
+            .push_back(Item::News(News::State(SourceState::Live)));
     }
 
     /// These lists have changed.

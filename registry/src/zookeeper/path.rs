@@ -47,7 +47,11 @@ impl Root {
         let bad = || SourceError::BadRoot(path.into());
         let trimmed = path.trim_end_matches('/');
         if trimmed.is_empty() {
-            return if path.is_empty() { Err(bad()) } else { Ok(Self("/".into())) };
+            return if path.is_empty() {
+                Err(bad())
+            } else {
+                Ok(Self("/".into()))
+            };
         }
         let steps = trimmed.strip_prefix('/').ok_or_else(bad)?;
         let legal = |step: &str| !matches!(step, "" | "." | "..") && !step.contains(forbidden);
@@ -101,7 +105,7 @@ impl fmt::Display for Root {
 
 /// What no node's name can hold.
 fn forbidden(c: char) -> bool {
-    matches!(c, '\0'..='\u{1f}' | '\u{7f}'..='\u{9f}' | '\u{d800}'..='\u{f8ff}' | '\u{fff0}'..='\u{ffff}')
+    matches!(c, '\0'..='\u{1f}' | '\u{7f}'..='\u{9f}' | '\u{e000}'..='\u{f8ff}' | '\u{fff0}'..='\u{ffff}')
 }
 
 /// The interface that a directory stands for. A name that is not encoded as Dubbo encodes stays

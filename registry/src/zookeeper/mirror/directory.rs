@@ -102,7 +102,7 @@ impl Directory {
     /// No answer will come any more: the connection is gone.
     pub(super) fn give_up(&mut self) {
         if let Some(asked) = self.asked.take()
-            && !(asked.since.is_empty() && !asked.overtaken)
+            && (asked.overtaken || !asked.since.is_empty())
         {
             self.version = None;
         }
@@ -231,7 +231,11 @@ impl Directory {
         let same = self.held == Held::All && self.nodes.keys().eq(nodes.keys());
         self.held = Held::All;
         self.nodes = nodes;
-        if same { Verdict::Same } else { Verdict::Different }
+        if same {
+            Verdict::Same
+        } else {
+            Verdict::Different
+        }
     }
 
     /// Nodes stay as they are where the directory cannot be read: a failed read is not an empty
@@ -250,7 +254,11 @@ impl Directory {
         };
         let same = self.held == held;
         self.held = held;
-        if same { Verdict::Same } else { Verdict::Different }
+        if same {
+            Verdict::Same
+        } else {
+            Verdict::Different
+        }
     }
 
     fn ask_again(&mut self) -> Verdict {
