@@ -156,7 +156,9 @@ fn groups_versions_tags_weights_and_roots() {
             .set("registry.group", "estate/a")
             .set("registry.simplified", "true")
             .protocol("dubbo", 20880)
+            .set("protocol.0.id", "one")
             .protocol("dubbo", 20881)
+            .set("protocol.1.id", "two")
             .service(
                 Service::new("com.acme.Greeter")
                     .set("version", "2.0.0")

@@ -101,9 +101,9 @@ fn an_endpoint_that_comes_or_goes_is_one_endpoint_push_and_nothing_else() {
         // A weight: Dubbo takes its entry away and writes another one.
         let client = zookeeper.client().await;
         stays
-            .set_weight(&client, "dubbo", "com.acme.Greeter", 77)
+            .set_weight(&client, "/dubbo", "com.acme.Greeter", 77)
             .await;
-        becomes("the weight", vec![77, 10], async || {
+        becomes("the weight", vec![77, 77], async || {
             let configs = istiod.configs("ServiceEntry").await?;
             let endpoints = configs[0]["spec"]["endpoints"]
                 .as_array()
@@ -116,7 +116,10 @@ fn an_endpoint_that_comes_or_goes_is_one_endpoint_push_and_nothing_else() {
         })
         .await;
         let weighted = quiet(&istiod).await;
-        assert_eq!(difference(&again, &weighted), [("eds", 1)]);
+        // Each of the two providers writes its entry anew in its own time: a push for each at most,
+        // where a gap would be one more.
+        let pushed = difference(&again, &weighted);
+        assert!(matches!(pushed[..], [("eds", 1 | 2)]), "{pushed:?}");
     });
 }
 
