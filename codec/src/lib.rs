@@ -1,12 +1,25 @@
 //! Dubbo2 and Hessian2 for proxies: bytes to meaning, without I/O.
 //!
-//! Today this crate holds the identity of a Dubbo service, which the registry adapter and the
-//! proxy filter share: [`ServiceKey`].
+//! ```text
+//! bytes ─Sniff─> Splitter | Assembler ─> FrameHead ─> RequestPeek ─> Request ─> hessian2::Graph
+//!                                          3 ns        interface,     offsets     every value
+//!                                                      method         of all
+//! ```
+//! Each step costs more than the one before it and is taken only if it is needed.
 #![no_std]
 #![forbid(unsafe_code)]
 
 extern crate alloc;
 
+mod error;
+mod frame;
+mod reader;
 mod service;
+mod sniff;
+mod split;
 
+pub use error::{Advice, Error, ErrorKind, Limit, Limits, What};
+pub use frame::{Frame, FrameHead, FrameKind, Serialization, Status, set_request_id};
 pub use service::{ServiceKey, ServiceKeyError};
+pub use sniff::Sniff;
+pub use split::{Assembler, Piece, Splitter};

@@ -63,7 +63,11 @@ impl ServiceKey {
         Ok(Self {
             interface: interface.into(),
             group: group.into(),
-            version: if version == "0.0.0" { String::new() } else { version.into() },
+            version: if version == "0.0.0" {
+                String::new()
+            } else {
+                version.into()
+            },
         })
     }
 
@@ -99,7 +103,11 @@ impl ServiceKey {
         push_interface(&mut host, &self.interface);
         host.push('.');
         host.push_str(DOMAIN);
-        if host.len() > MAX_HOST { self.shortened(&host) } else { host }
+        if host.len() > MAX_HOST {
+            self.shortened(&host)
+        } else {
+            host
+        }
     }
 
     /// A host that is too long keeps its tail (the interface's own name) behind a first label that
@@ -219,5 +227,7 @@ fn push_hash(host: &mut String, hash: u32) {
 /// FNV-1a, 32 bits: published, stable for ever, and four lines long. It names, it does not protect.
 fn fnv1a(parts: &[&str]) -> u32 {
     let bytes = parts.iter().flat_map(|part| part.bytes());
-    bytes.fold(0x811c_9dc5, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193))
+    bytes.fold(0x811c_9dc5, |hash, byte| {
+        (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)
+    })
 }
