@@ -239,7 +239,7 @@ pub struct Limits {
     /// [`DEPTH_CEILING`](Self::DEPTH_CEILING) counts. Java is bounded by its stack only, at some
     /// thousands.
     pub max_depth: u32,
-    /// Most values in a decoded graph. Default 4 Mi. Passing over values takes no memory and is
+    /// Most values in a decoded graph. Default 1 Mi (some 100 MB at worst). Passing over values takes no memory and is
     /// not bounded by it.
     pub max_values: u32,
     /// Most class definitions in a body. Default 4,096.
@@ -264,7 +264,7 @@ impl Default for Limits {
         Self {
             max_body: 8 * 1024 * 1024,
             max_depth: 512,
-            max_values: 4 * 1024 * 1024,
+            max_values: 1024 * 1024,
             max_classes: 4096,
             max_attachments: 1024,
             max_arguments: 255,

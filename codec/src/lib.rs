@@ -13,13 +13,17 @@ extern crate alloc;
 
 mod error;
 mod frame;
+pub mod hessian2;
+mod inline;
 mod reader;
 mod service;
 mod sniff;
 mod split;
+mod text;
 
 pub use error::{Advice, Error, ErrorKind, Limit, Limits, What};
 pub use frame::{Frame, FrameHead, FrameKind, Serialization, Status, set_request_id};
 pub use service::{ServiceKey, ServiceKeyError};
 pub use sniff::Sniff;
 pub use split::{Assembler, Piece, Splitter};
+pub use text::{Text, Units};
