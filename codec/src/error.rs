@@ -95,6 +95,8 @@ pub enum ErrorKind {
     UnexpectedByte(u8),
     /// A length or a count below zero.
     NegativeLength,
+    /// A length that does not agree with what it is the length of.
+    BadLength,
     /// A reference, class or type index that points at nothing that came before.
     BadIndex,
     /// Text that is not in the encoding that the format prescribes.
@@ -114,6 +116,7 @@ impl fmt::Display for ErrorKind {
             Self::Truncated => f.write_str("the input ends too early"),
             Self::UnexpectedByte(byte) => write!(f, "unexpected byte {byte:#04x}"),
             Self::NegativeLength => f.write_str("negative length"),
+            Self::BadLength => f.write_str("length does not agree with its content"),
             Self::BadIndex => f.write_str("index of nothing that came before"),
             Self::BadText => f.write_str("text is not in the prescribed encoding"),
             Self::Trailing => f.write_str("bytes are left over"),

@@ -26,4 +26,6 @@ pub use graph::{ClassId, Graph, Node, NodeId, Value};
 pub use string::Binary;
 pub use write::Writer;
 
-pub(crate) use string::chunk_head;
+pub(crate) use decode::Decoder;
+pub(crate) use string::{chunk_head, read as read_string};
+pub(crate) use walk::{Container, Scalar, Sink, Tables, begin_map, read_int, scalar, walk};

@@ -11,18 +11,34 @@
 
 extern crate alloc;
 
+mod attachment;
+mod body;
 mod error;
+mod event;
+mod exception;
 mod frame;
 pub mod hessian2;
 mod inline;
+pub mod jsonb;
+mod patch;
 mod reader;
+mod reply;
+mod request;
+mod response;
 mod service;
 mod sniff;
 mod split;
 mod text;
 
+pub use attachment::{AttachmentValue, Attachments};
 pub use error::{Advice, Error, ErrorKind, Limit, Limits, What};
+pub use event::Event;
+pub use exception::{Exception, RpcCode};
 pub use frame::{Frame, FrameHead, FrameKind, Serialization, Status, set_request_id};
+pub use patch::{Patch, RequestEdit};
+pub use reply::Reply;
+pub use request::{Parameters, Request, RequestIndex, RequestPeek, Target};
+pub use response::{Outcome, Response};
 pub use service::{ServiceKey, ServiceKeyError};
 pub use sniff::Sniff;
 pub use split::{Assembler, Piece, Splitter};

@@ -35,6 +35,11 @@ impl<'a> Reader<'a> {
         self.bytes.len() - self.at
     }
 
+    /// All there is, from the very start.
+    pub(crate) const fn all(&self) -> &'a [u8] {
+        self.bytes
+    }
+
     /// All that is left, without moving.
     #[inline]
     pub(crate) fn rest(&self) -> &'a [u8] {
@@ -77,6 +82,17 @@ impl<'a> Reader<'a> {
         };
         self.at += len;
         Ok(found)
+    }
+
+    /// A reader of the next `len` bytes alone, with the same offsets; this one moves behind them.
+    #[inline]
+    pub(crate) fn sub(&mut self, len: usize, what: What) -> Result<Self, Error> {
+        let from = self.at;
+        self.take(len, what)?;
+        Ok(Self {
+            bytes: self.bytes.get(..self.at).unwrap_or_default(),
+            at: from,
+        })
     }
 
     /// Refuses bytes that are left over.

@@ -231,9 +231,9 @@ impl Units<'_> {
     fn sequence(&mut self) -> Option<u16> {
         let lead = u32::from(self.byte()?);
         let code = match lead {
-            ..0xc0 => lead,
-            ..0xe0 => (lead & 0x1f) << 6 | self.continuation(),
-            ..0xf0 => (lead & 0x0f) << 12 | self.continuation() << 6 | self.continuation(),
+            0x00..0xc0 => lead,
+            0xc0..0xe0 => (lead & 0x1f) << 6 | self.continuation(),
+            0xe0..0xf0 => (lead & 0x0f) << 12 | self.continuation() << 6 | self.continuation(),
             _ => {
                 let high = (lead & 0x07) << 18 | self.continuation() << 12;
                 high | self.continuation() << 6 | self.continuation()

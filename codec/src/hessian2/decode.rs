@@ -8,7 +8,7 @@ use alloc::vec::Vec;
 
 use crate::error::{Error, ErrorKind, Limit, Limits, What};
 use crate::hessian2::graph::{ClassId, Graph, NodeId, Value};
-use crate::hessian2::walk::{Container, Scalar, Sink, Tables, Type, walk};
+use crate::hessian2::walk::{Container, Scalar, Sink, Tables, Type, begin_map, walk};
 use crate::reader::Reader;
 use crate::text::Text;
 
@@ -49,6 +49,38 @@ impl<'a> Decoder<'a> {
     pub(crate) fn into_graph(self) -> Graph<'a> {
         self.builder.graph
     }
+
+    /// Enters a map whose keys and values are then read one by one; it takes its number.
+    pub(crate) fn begin_map(
+        &mut self,
+        reader: &mut Reader<'a>,
+        limits: &Limits,
+    ) -> Result<bool, Error> {
+        self.builder.left = limits.max_values.saturating_sub(self.builder.used);
+        begin_map(reader, &mut self.tables, limits, &mut self.builder)
+    }
+
+    /// What has a number so far.
+    pub(crate) fn mark(&self) -> Mark {
+        Mark {
+            nodes: self.builder.graph.nodes.len() as u32,
+            classes: self.builder.graph.classes.len() as u32,
+            types: self.builder.types.len(),
+        }
+    }
+
+    /// The graph and all types that were named.
+    pub(crate) fn into_parts(self) -> (Graph<'a>, Vec<Text<'a>>) {
+        (self.builder.graph, self.builder.types)
+    }
+}
+
+/// How many nodes, classes and types there are at a place in a body.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Mark {
+    pub(crate) nodes: u32,
+    pub(crate) classes: u32,
+    pub(crate) types: usize,
 }
 
 #[derive(Debug, Default)]

@@ -7,6 +7,7 @@ use alloc::collections::BTreeMap;
 use alloc::vec;
 use alloc::vec::Vec;
 
+use crate::hessian2::decode::Mark;
 use crate::hessian2::graph::{ClassId, Graph, Node, NodeId, Value};
 use crate::hessian2::write::Writer;
 use crate::text::Text;
@@ -57,27 +58,30 @@ impl<'g, 'a> Encoder<'g, 'a> {
         self
     }
 
-    /// An encoder that goes on where bytes end that hold the graph's first `nodes` nodes and
-    /// `classes` classes and name `types`, in order.
-    pub(crate) fn resume(
-        graph: &'g Graph<'a>,
-        nodes: u32,
-        classes: u32,
-        types: impl Iterator<Item = Text<'a>>,
-    ) -> Self {
+    /// An encoder that goes on behind bytes that the graph was decoded of, up to `mark`; `types` are
+    /// all that were named, in order.
+    pub(crate) fn resume(graph: &'g Graph<'a>, mark: Mark, types: &[Text<'a>]) -> Self {
         let known = |count: u32| move |index| (index < count).then_some(index);
+        let types = types.iter().take(mark.types).copied();
         Self {
-            writer: Writer::resume(types, classes),
-            begun: (0..graph.nodes.len() as u32).map(known(nodes)).collect(),
-            next: nodes,
-            classes: (0..graph.classes.len() as u32)
-                .map(known(classes))
+            writer: Writer::resume(types, mark.classes),
+            begun: (0..graph.nodes.len() as u32)
+                .map(known(mark.nodes))
                 .collect(),
-            by_name: (0..classes)
+            next: mark.nodes,
+            classes: (0..graph.classes.len() as u32)
+                .map(known(mark.classes))
+                .collect(),
+            by_name: (0..mark.classes)
                 .filter_map(|id| Some((graph.class_name(ClassId(id))?, ClassId(id))))
                 .collect(),
             ..Self::new(graph)
         }
+    }
+
+    /// Writes a string that is none of the graph's.
+    pub(crate) fn text(&mut self, text: &str) {
+        self.writer.string(Text::new(text));
     }
 
     /// Writes one value. A node that the graph does not have is written as null.

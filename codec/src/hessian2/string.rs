@@ -175,7 +175,7 @@ const fn checks(word: usize) -> (u64, u64, u64, u64) {
     let mut byte = 0;
     while byte < 8 {
         let shift = byte * 8;
-        if (word * 8 + byte) % 3 == 0 {
+        if (word * 8 + byte).is_multiple_of(3) {
             mask |= 0xf0 << shift;
             value |= 0xe0 << shift;
             nibbles |= 0x0f << shift;

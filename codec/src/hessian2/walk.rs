@@ -86,13 +86,6 @@ pub(crate) struct Tables {
     levels: Inline<u32, 24>,
 }
 
-impl Tables {
-    /// Lists, maps and objects so far.
-    pub(crate) const fn objects(&self) -> u32 {
-        self.objects
-    }
-}
-
 /// Values still to come at a level, or one of these: until `Z`.
 const OPEN: u32 = 0xffff_fff0;
 const OPEN_LIST: u32 = OPEN;
@@ -197,6 +190,61 @@ pub(crate) fn walk<'a, S: Sink<'a>>(
                 }
             }
         }
+    }
+}
+
+/// The value that `bytes` begin with, if it has no parts. They were walked over before.
+pub(crate) fn scalar(bytes: &[u8]) -> Option<Scalar<'_>> {
+    struct Capture<'a>(Option<Scalar<'a>>);
+    impl<'a> Sink<'a> for Capture<'a> {
+        #[inline]
+        fn scalar(&mut self, value: Scalar<'a>) -> Result<(), ErrorKind> {
+            self.0 = Some(value);
+            Ok(())
+        }
+    }
+    if matches!(bytes.first()?, b'C' | b'H' | b'M' | b'O' | b'Q' | 0x55..=0x58 | 0x60..=0x7f) {
+        return None;
+    }
+    let mut found = Capture(None);
+    // What four-byte UTF-8 there is was admitted then.
+    let limits = Limits {
+        four_byte_utf8: true,
+        ..Limits::default()
+    };
+    walk(
+        &mut Reader::new(bytes),
+        &mut Tables::default(),
+        &limits,
+        &mut found,
+    )
+    .ok()?;
+    found.0
+}
+
+/// Enters the map at the reader: what follows are its keys and values, then `Z`. False for a null.
+pub(crate) fn begin_map<'a, S: Sink<'a>>(
+    r: &mut Reader<'a>,
+    tables: &mut Tables,
+    limits: &Limits,
+    sink: &mut S,
+) -> Result<bool, Error> {
+    const WHAT: What = What::Attachments;
+    let mut lead = r.byte(WHAT)?;
+    while lead == b'C' {
+        class_definition(r, tables, limits, sink)?;
+        lead = r.byte(WHAT)?;
+    }
+    match lead {
+        b'N' => Ok(false),
+        b'H' | b'M' => {
+            let at = r.at() - 1;
+            let (map, _) = container(r, lead, tables, limits.four_byte_utf8)?;
+            tables.objects += 1;
+            sink.begin(map).map_err(|kind| Error::new(at, WHAT, kind))?;
+            Ok(true)
+        }
+        _ => Err(unexpected(r, lead, WHAT)),
     }
 }
 
