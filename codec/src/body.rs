@@ -131,12 +131,7 @@ impl<'a, 'l> BodyReader<'a, 'l> {
     pub(crate) fn attachments(&mut self) -> Result<Entries, Error> {
         match self.format {
             Format::Hessian2 => self.hessian_entries(),
-            Format::Jsonb => {
-                let limits = self.limits;
-                jsonb::framed(&mut self.r, What::Attachments, |r| {
-                    jsonb::entries(r, limits)
-                })
-            }
+            Format::Jsonb => self.jsonb_entries(),
         }
     }
 

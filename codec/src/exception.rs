@@ -13,7 +13,8 @@ use crate::text::Text;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Exception<'a> {
-    /// Java's class name; `None` if what was thrown is no object (a consumer then fails).
+    /// Java's class name; `None` if what was thrown is no object (a consumer then fails). fastjson2
+    /// writes classes that all know by a short name, `IllegalStateException` without its package.
     pub class: Option<Text<'a>>,
     /// Its message, if it has one that is a string.
     pub message: Option<Text<'a>>,
