@@ -1,0 +1,363 @@
+//! Services to resources: what is decided for all services together, and what outlives a provider.
+//!
+//! ```text
+//! changed services ─→ who has the host ─→ virtual addresses ─→ render each ─→ Update
+//!                          kept ports, kept entries: tick ──────────┘
+//! ```
+//!
+//! Owns the hosts: which service has which, its address, the ports that listen a while longer than
+//! their last provider, the entries that stay when everybody has left. An endpoint that comes or
+//! goes is cheap for istiod; a port or an entry that comes or goes makes every sidecar rebuild its
+//! listeners, so those go late.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+use dubbo_codec::ServiceKey;
+
+use crate::mesh::Mesh;
+use crate::provider::Protocol;
+use crate::removal::Time;
+use crate::resource::service_entry::{self, Ports, Rendered, Service};
+use crate::resource::{Change, Kind, Object, Reason, Refusal, Resource};
+use crate::services::Services;
+use crate::vip::{Move, Vips};
+
+/// How long what istiod pays dearly for stays when nobody uses it any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Holds {
+    /// A port number without providers.
+    pub port: Duration,
+    /// An entry without endpoints.
+    pub service: Duration,
+}
+
+impl Default for Holds {
+    fn default() -> Self {
+        Self {
+            port: Duration::from_secs(24 * 3600),
+            service: Duration::from_secs(3600),
+        }
+    }
+}
+
+/// Every service that has a host.
+#[derive(Debug)]
+pub struct Catalog {
+    mesh: Arc<Mesh>,
+    holds: Holds,
+    hosts: HashMap<Arc<str>, Host>,
+    vips: Vips,
+    refused: BTreeMap<Arc<ServiceKey>, Vec<Refusal>>,
+    wakes: BTreeSet<(Time, Arc<str>)>,
+}
+
+/// What became of a change.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Update {
+    /// Objects that are new or different, and names of those that are gone.
+    pub changes: Vec<Change>,
+    /// Virtual addresses that changed.
+    pub moves: Vec<Move>,
+    /// Refusals that were not there before.
+    pub refused: Vec<Refusal>,
+    /// The set of refusals is another one, be it by some that went.
+    pub refusals_changed: bool,
+}
+
+/// One host, and the services that want it.
+#[derive(Debug, Default)]
+struct Host {
+    /// In byte order: the first one has it.
+    claimants: BTreeSet<Arc<ServiceKey>>,
+    /// Whose entries are published.
+    shown: Option<Arc<ServiceKey>>,
+    /// Protocols with their ports, and when each fell out of use.
+    ports: BTreeMap<(Protocol, u16), Option<Time>>,
+    /// Since when nobody wants the host.
+    empty_since: Option<Time>,
+    /// Versions of the published objects.
+    published: BTreeMap<Arc<str>, u64>,
+    wake: Option<Time>,
+}
+
+impl Catalog {
+    /// No services yet.
+    pub fn new(mesh: Arc<Mesh>, holds: Holds) -> Self {
+        Self {
+            vips: Vips::new(mesh.vips.clone()),
+            mesh,
+            holds,
+            hosts: HashMap::new(),
+            refused: BTreeMap::new(),
+            wakes: BTreeSet::new(),
+        }
+    }
+
+    /// Brings the resources of these services up to date.
+    pub fn update(
+        &mut self,
+        services: &Services,
+        changed: &BTreeSet<Arc<ServiceKey>>,
+        now: Time,
+    ) -> Update {
+        let mut update = Update::default();
+        let mut dirty: BTreeSet<Arc<str>> = BTreeSet::new();
+        for key in changed {
+            let name: Arc<str> = key.host().into();
+            let wanted = services.contains(key);
+            if !wanted && !self.hosts.contains_key(&name) {
+                continue; // came and went before anybody looked
+            }
+            update.refusals_changed |= self.claim(&name, key, wanted);
+            update.moves.extend(self.vips.insert(&name));
+            dirty.insert(name);
+        }
+        dirty.extend(update.moves.iter().map(|m| m.host.clone()));
+        for host in dirty {
+            self.show(&host, services, now, &mut update);
+        }
+        update
+    }
+
+    /// Lets time pass: drops the ports and the entries whose hold is over.
+    pub fn tick(&mut self, services: &Services, now: Time) -> Update {
+        let mut update = Update::default();
+        let mut due = BTreeSet::new();
+        while let Some((at, _)) = self.wakes.first()
+            && *at <= now
+            && let Some((_, host)) = self.wakes.pop_first()
+        {
+            due.insert(host);
+        }
+        let mut gone = Vec::new();
+        for name in due {
+            let Some(host) = self.hosts.get_mut(&name) else {
+                continue;
+            };
+            host.wake = None;
+            if host
+                .empty_since
+                .is_some_and(|since| since.after(self.holds.service) <= now)
+            {
+                self.drop_host(&name, &mut update);
+                gone.push(name);
+            } else {
+                self.show(&name, services, now, &mut update);
+            }
+        }
+        let moves = self.vips.remove(gone.iter().map(|name| &**name));
+        for m in &moves {
+            self.show(&m.host, services, now, &mut update);
+        }
+        update.moves = moves;
+        update
+    }
+
+    /// When [`tick`](Self::tick) has something to do next.
+    pub fn next_wake(&self) -> Option<Time> {
+        self.wakes.first().map(|(at, _)| *at)
+    }
+
+    /// Every refusal.
+    pub fn refused(&self) -> impl Iterator<Item = &Refusal> {
+        self.refused.values().flatten()
+    }
+
+    /// Takes note that a service wants its host, or does so no more. True if refusals went with it.
+    fn claim(&mut self, name: &Arc<str>, key: &Arc<ServiceKey>, wanted: bool) -> bool {
+        let host = self.hosts.entry(name.clone()).or_default();
+        if wanted {
+            host.claimants.insert(key.clone());
+            return false;
+        }
+        host.claimants.remove(key);
+        self.refused.remove(key).is_some()
+    }
+
+    /// Renders the service that has the host and publishes what is different.
+    fn show(&mut self, name: &Arc<str>, services: &Services, now: Time, update: &mut Update) {
+        let Some(mut host) = self.hosts.remove(name) else {
+            return;
+        };
+        let first = host.claimants.first().cloned();
+        host.empty_since = if first.is_some() {
+            None
+        } else {
+            host.empty_since.or(Some(now))
+        };
+        if let Some(first) = first
+            && host.shown.as_ref() != Some(&first)
+        {
+            host.ports.clear();
+            host.shown = Some(first);
+        }
+        if let Some(key) = host.shown.clone() {
+            let rendered = self.render(&key, name, &mut host, services, now, update);
+            host.publish(rendered.entries, update);
+        }
+        self.refuse_losers(name, &host, services, update);
+        self.schedule(name, &mut host);
+        self.hosts.insert(name.clone(), host);
+    }
+
+    fn render(
+        &mut self,
+        key: &Arc<ServiceKey>,
+        name: &str,
+        host: &mut Host,
+        services: &Services,
+        now: Time,
+        update: &mut Update,
+    ) -> Rendered {
+        host.ports
+            .retain(|_, since| since.is_none_or(|since| since.after(self.holds.port) > now));
+        let (members, unresolved) = services.members(key);
+        let mut rendered = service_entry::render(
+            Service {
+                key,
+                host: name,
+                vip: self.vips.address(name),
+                members: &members,
+                kept_ports: &host.kept_ports(),
+            },
+            &self.mesh,
+        );
+        host.note_ports(&rendered.ports, now);
+        let refused = unresolved
+            .into_iter()
+            .chain(std::mem::take(&mut rendered.refused));
+        self.refuse(key, refused.collect(), update);
+        rendered
+    }
+
+    /// The other services that want this host are refused with all their providers.
+    fn refuse_losers(
+        &mut self,
+        name: &Arc<str>,
+        host: &Host,
+        services: &Services,
+        update: &mut Update,
+    ) {
+        let Some(winner) = &host.shown else { return };
+        for loser in host.claimants.iter().filter(|key| *key != winner) {
+            let reason = Reason::HostTaken {
+                host: name.clone(),
+                by: winner.clone(),
+            };
+            let refusal = |id| Refusal {
+                provider: id,
+                reason: reason.clone(),
+            };
+            let refused = services
+                .providers(loser)
+                .map(|p| refusal(p.id.clone()))
+                .collect();
+            self.refuse(loser, refused, update);
+        }
+    }
+
+    fn refuse(&mut self, key: &Arc<ServiceKey>, refused: Vec<Refusal>, update: &mut Update) {
+        let old = self.refused.get(key).map_or(&[][..], Vec::as_slice);
+        update.refusals_changed |= *old != *refused;
+        update
+            .refused
+            .extend(refused.iter().filter(|r| !old.contains(r)).cloned());
+        if refused.is_empty() {
+            self.refused.remove(key);
+        } else {
+            self.refused.insert(key.clone(), refused);
+        }
+    }
+
+    /// Asks to be woken when the next hold of this host is over.
+    fn schedule(&mut self, name: &Arc<str>, host: &mut Host) {
+        if let Some(at) = host.wake.take() {
+            self.wakes.remove(&(at, name.clone()));
+        }
+        let ports = host
+            .ports
+            .values()
+            .flatten()
+            .map(|since| since.after(self.holds.port))
+            .min();
+        let service = host
+            .empty_since
+            .map(|since| since.after(self.holds.service));
+        host.wake = ports.into_iter().chain(service).min();
+        if let Some(at) = host.wake {
+            self.wakes.insert((at, name.clone()));
+        }
+    }
+
+    fn drop_host(&mut self, name: &Arc<str>, update: &mut Update) {
+        let Some(mut host) = self.hosts.remove(name) else {
+            return;
+        };
+        host.publish(BTreeMap::new(), update);
+    }
+}
+
+impl Host {
+    /// Ports that nobody uses now and that stay.
+    fn kept_ports(&self) -> Ports {
+        let mut kept = Ports::new();
+        for (protocol, number) in self.ports.keys() {
+            kept.entry(protocol.clone()).or_default().insert(*number);
+        }
+        kept
+    }
+
+    /// A number that is in use by one protocol is not kept for another one.
+    fn note_ports(&mut self, in_use: &Ports, now: Time) {
+        let numbers: BTreeSet<u16> = in_use.values().flatten().copied().collect();
+        self.ports
+            .retain(|(_, number), _| !numbers.contains(number));
+        for (protocol, numbers) in in_use {
+            for number in numbers {
+                self.ports.insert((protocol.clone(), *number), None);
+            }
+        }
+        for (_, since) in self
+            .ports
+            .iter_mut()
+            .filter(|((_, n), _)| !numbers.contains(n))
+        {
+            since.get_or_insert(now);
+        }
+    }
+
+    /// Publishes what differs from what was published.
+    fn publish(&mut self, entries: BTreeMap<Protocol, Object>, update: &mut Update) {
+        let mut published = BTreeMap::new();
+        for object in entries.values() {
+            let resource = Resource::from(object);
+            published.insert(resource.name.clone(), resource.version);
+            if self.published.get(&resource.name) != Some(&resource.version) {
+                let name = resource.name.clone();
+                update.changes.push(Change {
+                    kind: resource.kind,
+                    name,
+                    resource: Some(resource),
+                });
+            }
+        }
+        for name in self
+            .published
+            .keys()
+            .filter(|name| !published.contains_key(*name))
+        {
+            let (kind, name) = (Kind::ServiceEntry, name.clone());
+            update.changes.push(Change {
+                kind,
+                name,
+                resource: None,
+            });
+        }
+        self.published = published;
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,153 @@
+//! What is published: Istio resources, encoded once.
+//!
+//! ```text
+//! Service ─service_entry::render→ Object ─Resource::from→ Resource (bytes, version)
+//! ```
+//!
+//! A resource is immutable and carries its own bytes; whoever sends it shares them.
+
+pub mod label;
+mod refusal;
+pub mod service_entry;
+pub mod validate;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use prost::Message;
+use prost_types::{Any, Timestamp};
+use xxhash_rust::xxh3::xxh3_64;
+
+use crate::proto::{MCP_RESOURCE_URL, McpMetadata, McpResource, SERVICE_ENTRY_URL, ServiceEntry};
+
+pub use refusal::{Reason, Refusal};
+
+/// When every resource of ours was made, so to speak: 2200-01-01. One constant, so that replicas
+/// agree; far in the future, since of two objects in conflict istiod keeps the older one, and that
+/// shall be the user's own.
+const CREATED: Timestamp = Timestamp {
+    seconds: 7_258_118_400,
+    nanos: 0,
+};
+
+/// The kinds of resources that we publish. Closed on purpose: a new kind is a new variant, and the
+/// compiler lists the places that have to know it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Kind {
+    /// `networking.istio.io/*/ServiceEntry`.
+    ServiceEntry,
+}
+
+impl Kind {
+    /// Every kind, in the order in which they are told to a client that asks for all.
+    pub const ALL: [Self; 1] = [Self::ServiceEntry];
+
+    /// The kind that a subscriber names by a type URL, whatever version it asks for: istiod up to
+    /// 1.23 says `networking.istio.io/v1alpha3/ServiceEntry`, later ones `…/v1/…`; the body is the
+    /// same message.
+    pub fn of_type_url(url: &str) -> Option<Self> {
+        let mut parts = url.split('/');
+        match (parts.next()?, parts.next()?, parts.next()?, parts.next()) {
+            ("networking.istio.io", "v1alpha3" | "v1beta1" | "v1", "ServiceEntry", None) => {
+                Some(Self::ServiceEntry)
+            }
+            _ => None,
+        }
+    }
+}
+
+/// A ServiceEntry with its name, before it is encoded: what a Kubernetes manifest would hold.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Object {
+    /// Namespace.
+    pub namespace: Arc<str>,
+    /// Name within the namespace.
+    pub name: Arc<str>,
+    /// Labels; equal for all entries of one host.
+    pub labels: BTreeMap<String, String>,
+    /// Annotations.
+    pub annotations: BTreeMap<String, String>,
+    /// The entry.
+    pub spec: ServiceEntry,
+}
+
+/// One step from a published state to the next: the object of this name is now this, or is gone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// Its kind.
+    pub kind: Kind,
+    /// `<namespace>/<name>`.
+    pub name: Arc<str>,
+    /// What it is from now on; none where it is gone.
+    pub resource: Option<Resource>,
+}
+
+/// One published object.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Resource {
+    /// Its kind.
+    pub kind: Kind,
+    /// `<namespace>/<name>`, the key of the object.
+    pub name: Arc<str>,
+    /// Hash of the content: equal on every replica and after every restart.
+    pub version: u64,
+    /// The encoded `google.protobuf.Any` that holds an `istio.mcp.v1alpha1.Resource`.
+    pub any: Bytes,
+}
+
+impl From<&Object> for Resource {
+    fn from(object: &Object) -> Self {
+        let name = format!("{}/{}", object.namespace, object.name);
+        let body = Any {
+            type_url: SERVICE_ENTRY_URL.into(),
+            value: object.spec.encode_to_vec(),
+        };
+        let metadata = McpMetadata {
+            name: name.clone(),
+            create_time: Some(CREATED),
+            version: String::new(),
+            labels: object.labels.clone(),
+            annotations: object.annotations.clone(),
+        };
+        let mut resource = McpResource {
+            metadata: Some(metadata),
+            body: Some(body),
+        };
+        let version = xxh3_64(&resource.encode_to_vec());
+        if let Some(metadata) = &mut resource.metadata {
+            metadata.version = format!("{version:016x}");
+        }
+        let any = Any {
+            type_url: MCP_RESOURCE_URL.into(),
+            value: resource.encode_to_vec(),
+        };
+        let any = any.encode_to_vec().into();
+        Self {
+            kind: Kind::ServiceEntry,
+            name: name.into(),
+            version,
+            any,
+        }
+    }
+}
+
+impl Object {
+    /// The object that a resource holds, read back from the very bytes that are sent.
+    pub fn decode(resource: &Resource) -> Result<Self, prost::DecodeError> {
+        let any = Any::decode(&*resource.any)?;
+        let McpResource { metadata, body } = McpResource::decode(&*any.value)?;
+        let metadata = metadata.unwrap_or_default();
+        let (namespace, name) = metadata
+            .name
+            .split_once('/')
+            .unwrap_or(("", &metadata.name));
+        Ok(Self {
+            namespace: namespace.into(),
+            name: name.into(),
+            labels: metadata.labels,
+            annotations: metadata.annotations,
+            spec: ServiceEntry::decode(&*body.unwrap_or_default().value)?,
+        })
+    }
+}

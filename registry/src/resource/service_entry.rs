@@ -1,0 +1,392 @@
+//! One service to its ServiceEntries: one for each protocol, all with one host.
+//!
+//! ```text
+//! members ─ sort out ─→ by protocol ─ ports ─→ endpoints ─ validate ─→ entries
+//!              └──────────── refusals (by name) ───────────┘
+//! ```
+//!
+//! istiod concatenates the endpoints of all entries of one host and namespace and picks those of a
+//! port by the port's *name*, so names differ between the entries of a host, and each endpoint maps
+//! every port of its own entry to the port that it listens on. Labels and `exportTo` are equal in
+//! all entries of a host, or istiod does not merge them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+
+use dubbo_codec::ServiceKey;
+
+use super::refusal::{Reason, Refusal};
+use super::{Object, label, validate};
+use crate::mesh::{IstioProtocol, Mesh};
+use crate::ports::Mode;
+use crate::proto::{Location, Resolution, ServiceEntry, ServicePort, WorkloadEntry};
+use crate::provider::{Protocol, Provider};
+
+/// Heaviest endpoint. Envoy adds the weights of a locality up in 32 bits; 4,096 of these still fit.
+const MAX_WEIGHT: u32 = 1_000_000;
+/// The label that istiod reads to send mutual TLS to an endpoint.
+const TLS_MODE: &str = "security.istio.io/tlsMode";
+/// The tag of providers without one, so that a subset can select them.
+const UNTAGGED: &str = "untagged";
+
+/// A provider at one address.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Member {
+    /// The provider.
+    pub provider: Arc<Provider>,
+    /// Its address, resolved where it registered a name.
+    pub ip: IpAddr,
+}
+
+/// One service, ready to be rendered.
+#[derive(Clone, Copy, Debug)]
+pub struct Service<'a> {
+    /// Its identity.
+    pub key: &'a ServiceKey,
+    /// Its host, `key.host()`.
+    pub host: &'a str,
+    /// Its virtual address, if the range had one.
+    pub vip: Option<Ipv4Addr>,
+    /// Its providers, sorted.
+    pub members: &'a [Member],
+    /// Ports that it had and keeps for a while.
+    pub kept_ports: &'a Ports,
+}
+
+/// The port numbers of each protocol of a service.
+pub type Ports = BTreeMap<Protocol, BTreeSet<u16>>;
+
+/// What became of a service.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Rendered {
+    /// Its entries, by protocol.
+    pub entries: BTreeMap<Protocol, Object>,
+    /// The ports in use now, those that are only kept left out.
+    pub ports: Ports,
+    /// Providers that are left out.
+    pub refused: Vec<Refusal>,
+}
+
+/// The name of the entry of `protocol`, without the namespace.
+pub fn entry_name(host: &str, protocol: &Protocol) -> String {
+    format!("{host}--{protocol}")
+}
+
+/// Renders one service.
+pub fn render(service: Service<'_>, mesh: &Mesh) -> Rendered {
+    let mut rendered = Rendered::default();
+    let sorted = sort_out(service, mesh, &mut rendered.refused);
+    for (protocol, members) in &sorted.members {
+        let numbers = members.iter().map(|m| m.provider.id.port).collect();
+        rendered.ports.insert(protocol.clone(), numbers);
+    }
+    let export_to = export_to(service.key, &sorted.ports, mesh);
+    for (protocol, numbers) in &sorted.ports {
+        let ports = service_ports(protocol, numbers, mesh);
+        let members = sorted.members.get(protocol).map_or(&[][..], Vec::as_slice);
+        let endpoints = endpoints(members, &ports, &sorted.also, mesh);
+        let spec = ServiceEntry {
+            hosts: vec![service.host.to_owned()],
+            addresses: service.vip.iter().map(Ipv4Addr::to_string).collect(),
+            ports,
+            location: Location::MeshInternal.into(),
+            resolution: Resolution::Static.into(),
+            endpoints,
+            export_to: export_to.clone(),
+        };
+        if let Some(spec) = checked(spec, members, &mut rendered.refused) {
+            let object = Object {
+                namespace: mesh.namespace.clone(),
+                name: entry_name(service.host, protocol).into(),
+                labels: labels(service.key, mesh),
+                annotations: annotations(service.key),
+                spec,
+            };
+            rendered.entries.insert(protocol.clone(), object);
+        }
+    }
+    rendered
+}
+
+/// The members that are published, by protocol, and the ports of each protocol.
+#[derive(Default)]
+struct Sorted<'a> {
+    members: BTreeMap<Protocol, Vec<&'a Member>>,
+    ports: Ports,
+    /// Addresses of the number's owner that also speak another protocol.
+    also: BTreeMap<(IpAddr, u16), BTreeSet<Protocol>>,
+}
+
+/// Protocols are visited in order, Dubbo first: who comes first owns a number. A number that is only
+/// kept is free for those that use it.
+fn sort_out<'a>(service: Service<'a>, mesh: &Mesh, refused: &mut Vec<Refusal>) -> Sorted<'a> {
+    let mut sorted = Sorted::default();
+    let mut members: Vec<&Member> = service.members.iter().collect();
+    members.sort_by_key(|member| &member.provider.id.protocol);
+    for member in members {
+        if let Err(reason) = sorted.take(member, service.vip, mesh) {
+            refused.push(Refusal {
+                provider: member.provider.id.clone(),
+                reason,
+            });
+        }
+    }
+    let in_use: BTreeSet<u16> = sorted.ports.values().flatten().copied().collect();
+    for (protocol, numbers) in service.kept_ports {
+        let free = numbers.difference(&in_use).copied();
+        sorted
+            .ports
+            .entry(protocol.clone())
+            .or_default()
+            .extend(free);
+    }
+    sorted.ports.retain(|_, numbers| !numbers.is_empty());
+    sorted
+}
+
+impl<'a> Sorted<'a> {
+    fn take(
+        &mut self,
+        member: &'a Member,
+        vip: Option<Ipv4Addr>,
+        mesh: &Mesh,
+    ) -> Result<(), Reason> {
+        let provider = &member.provider;
+        let (protocol, port) = (&provider.id.protocol, provider.id.port);
+        if provider.weight == 0 || !provider.enabled {
+            return Err(Reason::TakesNoCalls);
+        }
+        mesh.ports.check(port).map_err(Reason::Port)?;
+        let istio = mesh
+            .schemes
+            .get(protocol)
+            .ok_or_else(|| Reason::Scheme(protocol.clone()))?;
+        let owner = self
+            .ports
+            .iter()
+            .find(|(p, numbers)| *p != protocol && numbers.contains(&port));
+        if let Some((owner, _)) = owner {
+            let by = owner.clone();
+            let unified = |m: &&Member| m.ip == member.ip && m.provider.id.port == port;
+            if !self
+                .members
+                .get(&by)
+                .is_some_and(|members| members.iter().any(unified))
+            {
+                return Err(Reason::PortTaken { port, by });
+            }
+            self.also
+                .entry((member.ip, port))
+                .or_default()
+                .insert(protocol.clone());
+            return Ok(());
+        }
+        let tcp = *istio == IstioProtocol::Tcp;
+        match mesh.ports.mode(port) {
+            Mode::Http2(_) if *protocol != Protocol::Dubbo => {
+                return Err(Reason::Http2PortIsDubbos(port));
+            }
+            Mode::Tcp if tcp && vip.is_none() => return Err(Reason::NoAddress),
+            _ => {}
+        }
+        if let Some(also) = &provider.also_speaks {
+            self.also
+                .entry((member.ip, port))
+                .or_default()
+                .insert(also.clone());
+        }
+        self.ports.entry(protocol.clone()).or_default().insert(port);
+        let members = self.members.entry(protocol.clone()).or_default();
+        // One address is one endpoint, by however many names and paths it is registered.
+        if !members
+            .iter()
+            .any(|m| m.ip == member.ip && m.provider.id.port == port)
+        {
+            members.push(member);
+        }
+        Ok(())
+    }
+}
+
+fn service_ports(protocol: &Protocol, numbers: &BTreeSet<u16>, mesh: &Mesh) -> Vec<ServicePort> {
+    let port = |number: &u16| {
+        let istio = istio_protocol(protocol, *number, mesh);
+        ServicePort {
+            number: u32::from(*number),
+            protocol: istio.as_str().to_owned(),
+            name: format!(
+                "{}-{protocol}-{number}",
+                istio.as_str().to_ascii_lowercase()
+            ),
+            target_port: 0,
+        }
+    };
+    numbers.iter().map(port).collect()
+}
+
+fn istio_protocol(protocol: &Protocol, number: u16, mesh: &Mesh) -> IstioProtocol {
+    match mesh.ports.mode(number) {
+        Mode::Http2(_) if *protocol == Protocol::Dubbo => IstioProtocol::Http2,
+        _ => mesh
+            .schemes
+            .get(protocol)
+            .copied()
+            .unwrap_or(IstioProtocol::Tcp),
+    }
+}
+
+fn endpoints(
+    members: &[&Member],
+    ports: &[ServicePort],
+    also: &BTreeMap<(IpAddr, u16), BTreeSet<Protocol>>,
+    mesh: &Mesh,
+) -> Vec<WorkloadEntry> {
+    let endpoint = |member: &&Member| {
+        let Member { provider, ip } = *member;
+        let own = u32::from(provider.id.port);
+        let facts = mesh.workloads.facts(*ip, &provider.application);
+        let mut labels = endpoint_labels(provider);
+        // A scheme that we do not know could be spelled like any label, so it becomes none.
+        let known = |p: &&Protocol| !matches!(p, Protocol::Other(_));
+        for other in also
+            .get(&(*ip, provider.id.port))
+            .into_iter()
+            .flatten()
+            .filter(known)
+        {
+            labels.insert(other.to_string(), "true".to_owned());
+        }
+        if facts.in_mesh {
+            labels.insert(TLS_MODE.to_owned(), "istio".to_owned());
+        }
+        WorkloadEntry {
+            address: ip.to_string(),
+            ports: ports.iter().map(|port| (port.name.clone(), own)).collect(),
+            labels,
+            network: facts.network.to_string(),
+            locality: facts.locality.to_string(),
+            weight: provider.weight.min(MAX_WEIGHT),
+            service_account: facts.service_account.to_string(),
+        }
+    };
+    members.iter().map(endpoint).collect()
+}
+
+fn endpoint_labels(provider: &Provider) -> BTreeMap<String, String> {
+    let id = &provider.id;
+    let tag = if provider.tag.is_empty() {
+        UNTAGGED
+    } else {
+        &provider.tag
+    };
+    let known = [
+        ("application", &*provider.application),
+        ("group", id.service.group()),
+        ("protocol", id.protocol.as_str()),
+        ("tag", tag),
+        ("version", id.service.version()),
+    ];
+    let asked = provider
+        .labels
+        .iter()
+        .map(|(key, value)| (&**key, &**value));
+    let label =
+        |(key, original): (&str, &str)| (key.to_owned(), label::value(original).into_owned());
+    asked
+        .chain(known)
+        .filter(|(_, value)| !value.is_empty())
+        .map(label)
+        .collect()
+}
+
+/// The namespaces of the http2 lists of all ports, if there is such a port; else as configured.
+fn export_to(key: &ServiceKey, ports: &Ports, mesh: &Mesh) -> Vec<String> {
+    let dubbo = ports.get(&Protocol::Dubbo).into_iter().flatten();
+    let mut namespaces: BTreeSet<Arc<str>> = BTreeSet::new();
+    for number in dubbo {
+        if let Mode::Http2(list) = mesh.ports.mode(*number) {
+            namespaces.extend(list.iter().cloned());
+        }
+    }
+    if namespaces.is_empty() {
+        let own = overrides(key, mesh)
+            .filter_map(|o| o.export_to.as_ref())
+            .last();
+        namespaces.extend(own.unwrap_or(&mesh.export_to).iter().cloned());
+    }
+    if namespaces.contains("*") {
+        return vec!["*".to_owned()];
+    }
+    namespaces
+        .iter()
+        .map(|namespace| namespace.to_string())
+        .collect()
+}
+
+fn labels(key: &ServiceKey, mesh: &Mesh) -> BTreeMap<String, String> {
+    let ours = (
+        "app.kubernetes.io/managed-by".to_owned(),
+        "dubbo-mesh".to_owned(),
+    );
+    let configured = overrides(key, mesh).flat_map(|o| o.labels.clone());
+    std::iter::once(ours).chain(configured).collect()
+}
+
+/// The names as Dubbo has them; the host carries them only as far as DNS allows.
+fn annotations(key: &ServiceKey) -> BTreeMap<String, String> {
+    let names = [
+        ("interface", key.interface()),
+        ("group", key.group()),
+        ("version", key.version()),
+    ];
+    let given = names.into_iter().filter(|(_, value)| !value.is_empty());
+    given
+        .map(|(name, value)| (format!("dubbo.apache.org/{name}"), value.to_owned()))
+        .collect()
+}
+
+fn overrides<'a>(
+    key: &'a ServiceKey,
+    mesh: &'a Mesh,
+) -> impl Iterator<Item = &'a crate::mesh::Override> {
+    let fits = |o: &&crate::mesh::Override| o.interfaces.iter().any(|p| p.matches(key.interface()));
+    mesh.overrides.iter().filter(fits)
+}
+
+/// The entry as istiod would take it: endpoints that break a rule are refused alone; an entry that
+/// breaks one itself is refused with all its providers.
+fn checked(
+    mut spec: ServiceEntry,
+    members: &[&Member],
+    refused: &mut Vec<Refusal>,
+) -> Option<ServiceEntry> {
+    let mut bad: BTreeMap<usize, validate::Violation> = BTreeMap::new();
+    for violation in validate::violations(&spec) {
+        match violation.endpoint {
+            Some(index) => {
+                bad.entry(index).or_insert(violation);
+            }
+            None => {
+                refused.extend(members.iter().map(|member| Refusal {
+                    provider: member.provider.id.clone(),
+                    reason: Reason::InvalidService(violation.clone()),
+                }));
+                return None;
+            }
+        }
+    }
+    for (index, violation) in bad.into_iter().rev() {
+        spec.endpoints.remove(index);
+        let member = members[index];
+        let reason = Reason::Invalid(member.ip, violation);
+        refused.push(Refusal {
+            provider: member.provider.id.clone(),
+            reason,
+        });
+    }
+    Some(spec)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,420 @@
+//! All registries as one set of services: the state of the adapter.
+//!
+//! ```text
+//! Event ─apply→ claims of each source ─→ providers of each service ─→ Changes (which services)
+//!                                                 ↑
+//!                              tick: departures that are due
+//! ```
+//!
+//! Owns who is there, and when somebody is believed to be gone. Knows nothing of Istio. Time is an
+//! argument. The result depends on what the registries say, never on the order in which they said
+//! it.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use dubbo_codec::ServiceKey;
+
+use crate::event::{Event, News, ProviderList, Rejection, SourceId, SourceState};
+use crate::names::Names;
+use crate::provider::{Host, Identity, Provider};
+use crate::removal::{Departures, Policy, Time};
+use crate::resource::service_entry::Member;
+use crate::resource::{Reason, Refusal};
+
+/// Every service of every registry.
+#[derive(Debug)]
+pub struct Services {
+    policy: Policy,
+    sources: BTreeMap<SourceId, Source>,
+    services: HashMap<Arc<ServiceKey>, BTreeMap<Identity, Known>>,
+    departures: Departures,
+    names: Names,
+    refuse_names: bool,
+}
+
+/// What an event or the passing of time changed.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Changes {
+    /// Services whose providers are different now.
+    pub services: BTreeSet<Arc<ServiceKey>>,
+    /// Entries that are refused and were not before.
+    pub rejected: Vec<Rejection>,
+    /// The set of refused entries is another one, be it by some that went.
+    pub rejections_changed: bool,
+    /// Providers that are there and were not before.
+    pub arrived: usize,
+    /// Providers that were there and are not any more.
+    pub left: usize,
+    /// The set of host names to be resolved is another one.
+    pub names: bool,
+}
+
+/// One registry.
+#[derive(Debug)]
+struct Source {
+    state: SourceState,
+    /// Was read completely at least once.
+    complete: bool,
+    lists: HashMap<Arc<str>, ProviderList>,
+    /// What a reading under way has brought so far.
+    reading: Option<HashMap<Arc<str>, Read>>,
+    /// Departures that fell due while this source was not live.
+    waiting: Vec<(Arc<ServiceKey>, Identity)>,
+}
+
+#[derive(Debug)]
+enum Read {
+    Providers(ProviderList),
+    Unreadable,
+}
+
+/// A provider, as every source that has it describes it.
+#[derive(Debug)]
+struct Known {
+    /// The description that holds: the latest start, then the largest, whoever said it first.
+    shown: Arc<Provider>,
+    claims: Vec<(SourceId, Arc<Provider>)>,
+    /// The last source that had it, while nobody has it.
+    left: Option<SourceId>,
+}
+
+impl Services {
+    /// Nothing known yet of these registries.
+    pub fn new(sources: impl IntoIterator<Item = SourceId>, policy: Policy) -> Self {
+        let sources = sources.into_iter().map(|id| (id, Source::new())).collect();
+        Self {
+            policy,
+            sources,
+            services: HashMap::new(),
+            departures: Departures::default(),
+            names: Names::default(),
+            refuse_names: false,
+        }
+    }
+
+    /// Providers that registered a host name are refused instead of resolved.
+    pub fn refusing_names(self) -> Self {
+        Self {
+            refuse_names: true,
+            ..self
+        }
+    }
+
+    /// Whether every registry was read completely at least once. Before that nothing may be
+    /// published: what is not known yet would look as if it were gone.
+    pub fn complete(&self) -> bool {
+        self.sources.values().all(|source| source.complete)
+    }
+
+    /// The state of each registry.
+    pub fn states(&self) -> impl Iterator<Item = (&SourceId, &SourceState)> {
+        self.sources.iter().map(|(id, source)| (id, &source.state))
+    }
+
+    /// Every entry that is refused.
+    pub fn rejected(&self) -> impl Iterator<Item = (&SourceId, &Rejection)> {
+        self.sources.iter().flat_map(|(id, source)| {
+            source
+                .lists
+                .values()
+                .flat_map(move |list| list.rejected.iter().map(move |r| (id, r)))
+        })
+    }
+
+    /// Every service that has a provider, in no order.
+    pub fn keys(&self) -> impl Iterator<Item = &Arc<ServiceKey>> {
+        self.services.keys()
+    }
+
+    /// Whether a service has a provider.
+    pub fn contains(&self, key: &ServiceKey) -> bool {
+        self.services.contains_key(key)
+    }
+
+    /// The providers of a service, sorted.
+    pub fn providers(&self, key: &ServiceKey) -> impl Iterator<Item = &Arc<Provider>> {
+        let known = self
+            .services
+            .get(key)
+            .into_iter()
+            .flat_map(BTreeMap::values);
+        known.map(|known| &known.shown)
+    }
+
+    /// The providers of a service at their addresses, sorted, and those without an address.
+    pub fn members(&self, key: &ServiceKey) -> (Vec<Member>, Vec<Refusal>) {
+        let (mut members, mut refused) = (Vec::new(), Vec::new());
+        for known in self
+            .services
+            .get(key)
+            .into_iter()
+            .flat_map(BTreeMap::values)
+        {
+            let provider = &known.shown;
+            let mut at = |ip: IpAddr| {
+                members.push(Member {
+                    provider: provider.clone(),
+                    ip,
+                })
+            };
+            match &provider.id.host {
+                Host::Ip(ip) => at(*ip),
+                Host::Name(name) => match self.names.addresses(name) {
+                    Ok(ips) => ips.iter().copied().for_each(at),
+                    Err(reason) => refused.push(Refusal {
+                        provider: provider.id.clone(),
+                        reason: match self.refuse_names {
+                            true => Reason::HostName,
+                            false => Reason::Unresolved(reason),
+                        },
+                    }),
+                },
+            }
+        }
+        (members, refused)
+    }
+
+    /// Host names that providers registered and that are to be resolved.
+    pub fn names(&self) -> BTreeSet<Arc<str>> {
+        self.names.wanted()
+    }
+
+    /// What a host name resolved to, or why it could not be. A failure takes nothing away.
+    pub fn resolved(&mut self, name: &str, answer: Result<Vec<IpAddr>, Arc<str>>) -> Changes {
+        Changes {
+            services: self.names.answered(name, answer),
+            ..Changes::default()
+        }
+    }
+
+    /// Takes in what a registry says. Events of a registry that is not configured are ignored.
+    pub fn apply(&mut self, event: Event, now: Time) -> Changes {
+        let mut changes = Changes::default();
+        let Some(source) = self.sources.get_mut(&event.source) else {
+            return changes;
+        };
+        match event.news {
+            News::State(state) => self.turn(&event.source, state, now),
+            News::Restarted => source.reading = Some(HashMap::new()),
+            News::Providers(list) => match &mut source.reading {
+                Some(reading) => {
+                    reading.insert(list.list.clone(), Read::Providers(list));
+                }
+                None => self.replace(&event.source, list, now, &mut changes),
+            },
+            News::Unreadable { list, .. } => {
+                if let Some(reading) = &mut source.reading {
+                    reading.insert(list, Read::Unreadable);
+                }
+            }
+            News::Synced => self.finish_reading(&event.source, now, &mut changes),
+        }
+        changes
+    }
+
+    /// Lets time pass: believes the departures that are due.
+    pub fn tick(&mut self, now: Time) -> Changes {
+        let mut changes = Changes::default();
+        for (key, id) in self.departures.take_due(now) {
+            let Some(members) = self.services.get_mut(&key) else {
+                continue;
+            };
+            let left = members.get(&id).and_then(|known| known.left.clone());
+            if let Some(source) = left.and_then(|source| self.sources.get_mut(&source))
+                && source.state != SourceState::Live
+            {
+                source.waiting.push((key, id));
+                continue;
+            }
+            members.remove(&id);
+            if members.is_empty() {
+                self.services.remove(&key);
+            }
+            changes.names |= self.names.forget(&id);
+            changes.left += 1;
+            changes.services.insert(key);
+        }
+        changes
+    }
+
+    /// When [`tick`](Self::tick) has something to do next.
+    pub fn next_wake(&self) -> Option<Time> {
+        self.departures.next()
+    }
+
+    /// A source that is live again gives what waited for it a whole delay to come back.
+    fn turn(&mut self, id: &SourceId, state: SourceState, now: Time) {
+        let Some(source) = self.sources.get_mut(id) else {
+            return;
+        };
+        source.state = state;
+        if source.state == SourceState::Live {
+            for departure in std::mem::take(&mut source.waiting) {
+                self.departures
+                    .schedule(departure, now.after(self.policy.delay));
+            }
+        }
+    }
+
+    /// Everything that the reading brought is now so; what it did not name is gone.
+    fn finish_reading(&mut self, id: &SourceId, now: Time, changes: &mut Changes) {
+        let Some(source) = self.sources.get_mut(id) else {
+            return;
+        };
+        let Some(reading) = source.reading.take() else {
+            return;
+        };
+        source.complete = true;
+        let gone: Vec<_> = source
+            .lists
+            .keys()
+            .filter(|list| !reading.contains_key(*list))
+            .cloned()
+            .collect();
+        for read in reading.into_values() {
+            if let Read::Providers(list) = read {
+                self.replace(id, list, now, changes);
+            }
+        }
+        for list in gone {
+            let nothing = ProviderList {
+                list,
+                providers: Vec::new(),
+                rejected: Vec::new(),
+            };
+            self.replace(id, nothing, now, changes);
+        }
+    }
+
+    /// One list of one source is now this: first what is there, then what is not there any more, so
+    /// that a provider whose entry was written anew never seems to have gone.
+    fn replace(&mut self, id: &SourceId, mut list: ProviderList, now: Time, changes: &mut Changes) {
+        let Some(source) = self.sources.get_mut(id) else {
+            return;
+        };
+        list.providers.sort_unstable();
+        list.providers.dedup();
+        list.rejected.sort_unstable();
+        let empty = list.providers.is_empty() && list.rejected.is_empty();
+        let old = if empty {
+            source.lists.remove(&list.list)
+        } else {
+            source.lists.insert(list.list.clone(), list.clone())
+        };
+        let (old, old_rejected) = old
+            .map(|old| (old.providers, old.rejected))
+            .unwrap_or_default();
+        changes.rejections_changed |= list.rejected != old_rejected;
+        let news = list
+            .rejected
+            .into_iter()
+            .filter(|r| old_rejected.binary_search(r).is_err());
+        changes.rejected.extend(news);
+        for provider in list
+            .providers
+            .iter()
+            .filter(|p| old.binary_search(p).is_err())
+        {
+            self.claim(id, provider, changes);
+        }
+        for provider in old
+            .iter()
+            .filter(|p| list.providers.binary_search(p).is_err())
+        {
+            self.disclaim(id, provider, now, changes);
+        }
+    }
+
+    fn claim(&mut self, source: &SourceId, provider: &Arc<Provider>, changes: &mut Changes) {
+        let key = provider.id.service.clone();
+        let members = self.services.entry(key.clone()).or_default();
+        let claim = (source.clone(), provider.clone());
+        match members.get_mut(&provider.id) {
+            Some(known) => {
+                known.claims.push(claim);
+                known.left = None;
+                self.departures.cancel(&(key.clone(), provider.id.clone()));
+                if !known.describe() {
+                    return;
+                }
+            }
+            None => {
+                let known = Known {
+                    shown: provider.clone(),
+                    claims: vec![claim],
+                    left: None,
+                };
+                members.insert(provider.id.clone(), known);
+                changes.names |= self.names.want(&provider.id);
+                changes.arrived += 1;
+            }
+        }
+        changes.services.insert(key);
+    }
+
+    fn disclaim(
+        &mut self,
+        source: &SourceId,
+        provider: &Arc<Provider>,
+        now: Time,
+        changes: &mut Changes,
+    ) {
+        let key = &provider.id.service;
+        let members = self.services.get_mut(key);
+        let Some(known) = members.and_then(|m| m.get_mut(&provider.id)) else {
+            return;
+        };
+        known
+            .claims
+            .retain(|(by, what)| by != source || what != provider);
+        if known.claims.is_empty() {
+            known.left = Some(source.clone());
+            let due = now.after(self.policy.delay);
+            self.departures
+                .schedule((key.clone(), provider.id.clone()), due);
+        } else if known.describe() {
+            changes.services.insert(key.clone());
+        }
+    }
+}
+
+impl Source {
+    fn new() -> Self {
+        Self {
+            state: SourceState::Connecting("not tried yet".into()),
+            complete: false,
+            lists: HashMap::new(),
+            reading: None,
+            waiting: Vec::new(),
+        }
+    }
+}
+
+impl Known {
+    /// Chooses the description that holds. True if what is published of it is another one.
+    fn describe(&mut self) -> bool {
+        let rank = |provider: &&Arc<Provider>| (provider.timestamp, (*provider).clone());
+        let Some(best) = self
+            .claims
+            .iter()
+            .map(|(_, provider)| provider)
+            .max_by_key(rank)
+        else {
+            return false;
+        };
+        let same = Provider {
+            timestamp: 0,
+            ..(**best).clone()
+        } == Provider {
+            timestamp: 0,
+            ..(*self.shown).clone()
+        };
+        self.shown = best.clone();
+        !same
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,1 +1,0 @@
-//! Integration tests of dubbo-mesh: one binary, see `main.rs`.

@@ -1,0 +1,69 @@
+//! Certificates made for one test.
+
+use rcgen::{
+    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
+};
+
+/// A certificate authority of the test's own.
+#[derive(Debug)]
+pub struct Authority {
+    issuer: Issuer<'static, KeyPair>,
+    /// Its certificate.
+    pub pem: String,
+}
+
+/// A certificate and its key, both PEM.
+#[derive(Debug, Clone)]
+pub struct Certificate {
+    /// The certificate.
+    pub pem: String,
+    /// The private key, PKCS #8.
+    pub key: String,
+}
+
+impl Authority {
+    /// A new authority, with a key of its own.
+    ///
+    /// # Panics
+    /// If no key can be made.
+    #[must_use]
+    pub fn new(name: &str) -> Self {
+        let mut params = named(name, &[]);
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let key = KeyPair::generate().expect("a key");
+        let pem = params.self_signed(&key).expect("a certificate").pem();
+        Self {
+            issuer: Issuer::new(params, key),
+            pem,
+        }
+    }
+
+    /// A certificate for a server or client with these DNS names and addresses.
+    ///
+    /// # Panics
+    /// If a name cannot stand in a certificate.
+    #[must_use]
+    pub fn issue(&self, names: &[&str]) -> Certificate {
+        let mut params = named(names[0], names);
+        params.use_authority_key_identifier_extension = true;
+        params.extended_key_usages = vec![
+            ExtendedKeyUsagePurpose::ServerAuth,
+            ExtendedKeyUsagePurpose::ClientAuth,
+        ];
+        let key = KeyPair::generate().expect("a key");
+        let certificate = params.signed_by(&key, &self.issuer).expect("a certificate");
+        Certificate {
+            pem: certificate.pem(),
+            key: key.serialize_pem(),
+        }
+    }
+}
+
+fn named(common_name: &str, names: &[&str]) -> CertificateParams {
+    let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+    let mut params = CertificateParams::new(names).expect("names that a certificate can hold");
+    params
+        .distinguished_name
+        .push(DnType::CommonName, common_name);
+    params
+}
