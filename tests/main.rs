@@ -12,3 +12,4 @@
 mod isolation;
 mod mesh;
 mod servers;
+mod zookeeper;
