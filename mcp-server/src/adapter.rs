@@ -104,7 +104,10 @@ impl Adapter {
         self.note(passed);
         if !self.services.complete() {
             let names = self.news.names.take();
-            return Outcome { names, ..Outcome::default() };
+            return Outcome {
+                names,
+                ..Outcome::default()
+            };
         }
         let mut outcome = std::mem::take(&mut self.news);
         outcome.first = !std::mem::replace(&mut self.published, true);
@@ -116,7 +119,11 @@ impl Adapter {
 
     /// When [`outcome`](Self::outcome) has something to tell without an input.
     pub fn next_wake(&self) -> Option<Time> {
-        self.services.next_wake().into_iter().chain(self.catalog.next_wake()).min()
+        self.services
+            .next_wake()
+            .into_iter()
+            .chain(self.catalog.next_wake())
+            .min()
     }
 
     fn note(&mut self, changes: Changes) {
@@ -141,6 +148,10 @@ impl Outcome {
         self.changes.extend(update.changes);
         self.refused.extend(update.refused);
         self.refusals_changed |= update.refusals_changed;
-        self.moves.extend(update.moves.into_iter().filter(|m| m.from.is_some()));
+        self.moves
+            .extend(update.moves.into_iter().filter(|m| m.from.is_some()));
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,4 +1,5 @@
-//! What operators and probes ask over HTTP: `/livez`, `/readyz`, `/metrics`, `/clients`.
+//! What operators and probes ask over HTTP: `/livez`, `/readyz`, `/metrics`, `/clients`,
+//! `/registries`, `/refused`.
 //!
 //! Owns: paths and formats. Must not know: how the answers come about. It shows no secrets and
 //! changes nothing, but names clients: keep the port to those who operate the process.
@@ -19,11 +20,12 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use prometheus_client::registry::Registry;
 use serde::Serialize;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 use tokio::time::{sleep, timeout};
 
 use crate::server::{Published, Stop};
 use crate::snapshot::Snapshot;
+use crate::status::Status;
 use crate::telemetry::{ClientView, Telemetry};
 
 /// Requests at one time; more wait in the system's queue.
@@ -41,9 +43,14 @@ pub struct Admin {
     pub telemetry: Telemetry,
     /// Ready = something is published.
     pub published: Published,
+    /// The registries, and what is refused.
+    pub status: watch::Receiver<Arc<Status>>,
     /// Not ready any more.
     pub stop: Stop,
 }
+
+/// What there is to ask, for those who ask for something else.
+const PATHS: &str = "/livez /readyz /metrics /clients /registries /refused\n";
 
 type Answer = Response<Full<Bytes>>;
 
@@ -100,7 +107,9 @@ impl Admin {
             "/readyz" => self.ready(),
             "/metrics" => self.metrics(),
             "/clients" => self.clients(),
-            _ => text(StatusCode::NOT_FOUND, "/livez /readyz /metrics /clients\n"),
+            "/registries" => json(&self.status.borrow().registries),
+            "/refused" => json(&self.status.borrow().refused),
+            _ => text(StatusCode::NOT_FOUND, PATHS),
         }
     }
 
@@ -132,10 +141,14 @@ impl Admin {
             published: snapshot.map(|s| sets(&s)).unwrap_or_default(),
             clients: self.telemetry.clients(),
         };
-        match serde_json::to_string_pretty(&listing) {
-            Ok(json) => typed(json + "\n", "application/json"),
-            Err(_) => text(StatusCode::INTERNAL_SERVER_ERROR, "clients unreadable\n"),
-        }
+        json(&listing)
+    }
+}
+
+fn json(value: &impl Serialize) -> Answer {
+    match serde_json::to_string_pretty(value) {
+        Ok(json) => typed(json + "\n", "application/json"),
+        Err(_) => text(StatusCode::INTERNAL_SERVER_ERROR, "unreadable\n"),
     }
 }
 

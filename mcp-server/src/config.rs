@@ -32,8 +32,17 @@ pub use server::{Listen, Tls};
 pub const DEFAULT_ADMIN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 18849);
 
 /// Labels that we set ourselves; a URL parameter may not take their place.
-const OWN_LABELS: [&str; 9] =
-    ["application", "group", "protocol", "tag", "version", "tri", "grpc", "rest", "http"];
+const OWN_LABELS: [&str; 9] = [
+    "application",
+    "group",
+    "protocol",
+    "tag",
+    "version",
+    "tri",
+    "grpc",
+    "rest",
+    "http",
+];
 
 /// Everything that is configured.
 #[derive(Clone, Debug, Deserialize)]
@@ -98,7 +107,7 @@ struct PortsFields {
     http2: Vec<Http2>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 #[serde(try_from = "PortsFields")]
 struct WrittenPorts(Ports);
 
@@ -109,7 +118,7 @@ struct VipsFields {
     pins: BTreeMap<Arc<str>, Ipv4Addr>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 #[serde(try_from = "VipsFields")]
 struct WrittenVips(Range);
 
@@ -187,13 +196,25 @@ impl TryFrom<Written> for Config {
 
     fn try_from(written: Written) -> Result<Self, String> {
         let mut ids = BTreeSet::new();
-        if let Some(twice) = written.registries.iter().map(SourceConfig::id).find(|id| !ids.insert(id.clone())) {
+        if let Some(twice) = written
+            .registries
+            .iter()
+            .map(SourceConfig::id)
+            .find(|id| !ids.insert(id.clone()))
+        {
             return Err(format!("registry {twice} is listed twice"));
         }
         let mut schemes = Mesh::default_schemes();
-        schemes.extend(written.schemes.into_iter().map(|(scheme, as_what)| (scheme.0, as_what)));
+        schemes.extend(
+            written
+                .schemes
+                .into_iter()
+                .map(|(scheme, as_what)| (scheme.0, as_what)),
+        );
         let mesh = Mesh {
-            namespace: written.namespace.map_or_else(|| DEFAULT_NAMESPACE.into(), |n| n.0),
+            namespace: written
+                .namespace
+                .map_or_else(|| DEFAULT_NAMESPACE.into(), |n| n.0),
             ports: written.ports.0,
             vips: written.vips.0,
             schemes,
@@ -212,8 +233,13 @@ impl TryFrom<Written> for Config {
             admin: written.admin.unwrap_or(DEFAULT_ADMIN),
             mesh: Arc::new(mesh),
             reading: Reading { labels },
-            removal: Policy { delay: written.removal.delay.0 },
-            holds: Holds { port: written.holds.port.0, service: written.holds.service.0 },
+            removal: Policy {
+                delay: written.removal.delay.0,
+            },
+            holds: Holds {
+                port: written.holds.port.0,
+                service: written.holds.service.0,
+            },
             host_names: match names.mode {
                 HostNamesMode::Resolve => HostNames::Resolve(names.interval.0),
                 HostNamesMode::Refuse => HostNames::Refuse,
@@ -225,7 +251,11 @@ impl TryFrom<Written> for Config {
 impl Default for PortsFields {
     fn default() -> Self {
         let listen = Ports::default_listen();
-        Self { listen, well_known: BTreeSet::new(), http2: Vec::new() }
+        Self {
+            listen,
+            well_known: BTreeSet::new(),
+            http2: Vec::new(),
+        }
     }
 }
 
@@ -237,15 +267,12 @@ impl TryFrom<PortsFields> for WrittenPorts {
     }
 }
 
-impl Default for WrittenPorts {
-    fn default() -> Self {
-        Self(Ports::default())
-    }
-}
-
 impl Default for VipsFields {
     fn default() -> Self {
-        Self { cidr: DEFAULT_RANGE, pins: BTreeMap::new() }
+        Self {
+            cidr: DEFAULT_RANGE,
+            pins: BTreeMap::new(),
+        }
     }
 }
 
@@ -254,12 +281,6 @@ impl TryFrom<VipsFields> for WrittenVips {
 
     fn try_from(fields: VipsFields) -> Result<Self, Self::Error> {
         Range::new(fields.cidr, fields.pins).map(Self)
-    }
-}
-
-impl Default for WrittenVips {
-    fn default() -> Self {
-        Self(Range::default())
     }
 }
 
@@ -272,7 +293,10 @@ impl TryFrom<Override> for WrittenOverride {
                 return Err(format!("{key}: {value} is not a Kubernetes label"));
             }
             if key == "istio.io/rev" {
-                return Err("istiod ignores objects whose label istio.io/rev is not its own revision".into());
+                return Err(
+                    "istiod ignores objects whose label istio.io/rev is not its own revision"
+                        .into(),
+                );
             }
         }
         Ok(Self(other))
@@ -281,20 +305,28 @@ impl TryFrom<Override> for WrittenOverride {
 
 impl Default for WrittenRemoval {
     fn default() -> Self {
-        Self { delay: WrittenDuration(Policy::default().delay) }
+        Self {
+            delay: WrittenDuration(Policy::default().delay),
+        }
     }
 }
 
 impl Default for WrittenHolds {
     fn default() -> Self {
         let holds = Holds::default();
-        Self { port: WrittenDuration(holds.port), service: WrittenDuration(holds.service) }
+        Self {
+            port: WrittenDuration(holds.port),
+            service: WrittenDuration(holds.service),
+        }
     }
 }
 
 impl Default for WrittenHostNames {
     fn default() -> Self {
-        Self { mode: HostNamesMode::Resolve, interval: WrittenDuration(Duration::from_secs(30)) }
+        Self {
+            mode: HostNamesMode::Resolve,
+            interval: WrittenDuration(Duration::from_secs(30)),
+        }
     }
 }
 
@@ -314,7 +346,9 @@ impl<'de> Deserialize<'de> for Namespace {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
         if !is_dns_label(&text) {
-            return Err(D::Error::custom(format!("{text:?} is not the name of a namespace")));
+            return Err(D::Error::custom(format!(
+                "{text:?} is not the name of a namespace"
+            )));
         }
         Ok(Self(text.into()))
     }
@@ -336,10 +370,14 @@ impl<'de> Deserialize<'de> for LabelKey {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
         if OWN_LABELS.contains(&text.as_str()) {
-            return Err(D::Error::custom(format!("label {text} is always there, as our own")));
+            return Err(D::Error::custom(format!(
+                "label {text} is always there, as our own"
+            )));
         }
         if !is_label_key(&text) || text.contains('/') {
-            return Err(D::Error::custom(format!("{text:?} cannot be a label in Kubernetes")));
+            return Err(D::Error::custom(format!(
+                "{text:?} cannot be a label in Kubernetes"
+            )));
         }
         Ok(Self(text.into()))
     }
@@ -352,3 +390,6 @@ impl std::fmt::Display for ConfigError {
 }
 
 impl std::error::Error for ConfigError {}
+
+#[cfg(test)]
+mod tests;

@@ -1,8 +1,20 @@
 //! MCP over xDS: Dubbo services as the configuration source of an Istio control plane.
+//!
+//! ```text
+//! registries ─→ pipeline (adapter) ─→ snapshot ─watch→ server (session per stream) ─→ istiod
+//!                                        └→ admin, telemetry
+//! ```
 
+pub mod adapter;
 pub mod admin;
+pub mod cli;
+pub mod config;
+pub mod convert;
+pub mod pipeline;
 pub mod proto;
+pub mod serve;
 pub mod server;
 pub mod session;
 pub mod snapshot;
+pub mod status;
 pub mod telemetry;

@@ -1,1 +1,90 @@
-fn main() {}
+//! The command `dubbo-mesh`.
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use clap::Parser;
+use dubbo_mcp_server::cli::{Check, Cli, Command, Convert, LogFormat, Serve};
+use dubbo_mcp_server::config::{Config, ConfigError};
+use dubbo_mcp_server::convert::{self, Ended};
+use dubbo_mcp_server::serve;
+
+/// Something stopped working, or was refused where that was asked.
+const FAILED: u8 = 1;
+/// The command line or the configuration is wrong, or a registry could not be read.
+const UNUSABLE: u8 = 2;
+
+fn main() -> ExitCode {
+    let result = match Cli::parse().command {
+        Command::Serve(serve) => run_serve(&serve),
+        Command::Convert(convert) => run_convert(&convert),
+        Command::Check(check) => run_check(&check),
+    };
+    result.unwrap_or_else(|(message, code)| {
+        // Nobody is left to tell if this fails.
+        let _ = writeln!(std::io::stderr(), "dubbo-mesh: {message}");
+        ExitCode::from(code)
+    })
+}
+
+fn run_serve(asked: &Serve) -> Result<ExitCode, (String, u8)> {
+    let config = asked.config().map_err(unusable)?;
+    let filter = tracing_subscriber::EnvFilter::try_new(&asked.log)
+        .map_err(|error| (format!("--log {}: {error}", asked.log), UNUSABLE))?;
+    let lines = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr);
+    match asked.log_format {
+        LogFormat::Text => lines.with_ansi(false).with_target(false).init(),
+        LogFormat::Json => lines.json().flatten_event(true).init(),
+    }
+    runtime()?
+        .block_on(serve::run(config))
+        .map_err(|error| (error, FAILED))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn run_convert(asked: &Convert) -> Result<ExitCode, (String, u8)> {
+    let config = asked.sources.config().map_err(unusable)?;
+    let mut out = std::io::BufWriter::new(std::io::stdout().lock());
+    let mut report = std::io::stderr();
+    let ended = runtime()?
+        .block_on(convert::run(asked, &config, &mut out, &mut report))
+        .map_err(|error| (error, UNUSABLE))?;
+    Ok(match ended {
+        Ended::Done => ExitCode::SUCCESS,
+        Ended::Refused => ExitCode::from(FAILED),
+    })
+}
+
+fn run_check(asked: &Check) -> Result<ExitCode, (String, u8)> {
+    let config = Config::from_file(&asked.config).map_err(unusable)?;
+    let file = asked.config.display();
+    let registries: Vec<_> = config
+        .registries
+        .iter()
+        .map(|r| r.id().to_string())
+        .collect();
+    let listed = if registries.is_empty() {
+        "none".into()
+    } else {
+        registries.join(", ")
+    };
+    let summary = format!(
+        "{file}: ok; registries: {listed}; listen: {}",
+        config.listen.address
+    );
+    writeln!(std::io::stdout(), "{summary}").map_err(|error| (error.to_string(), FAILED))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn runtime() -> Result<tokio::runtime::Runtime, (String, u8)> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| (format!("cannot start: {error}"), FAILED))
+}
+
+fn unusable(error: ConfigError) -> (String, u8) {
+    (error.to_string(), UNUSABLE)
+}

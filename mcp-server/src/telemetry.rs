@@ -22,6 +22,7 @@ use crate::snapshot::{Counts, Snapshot};
 
 mod clients;
 mod process;
+mod registry;
 
 pub use clients::{ClientView, StreamObserver, TypeView};
 
@@ -32,6 +33,7 @@ pub struct Telemetry(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     metrics: Metrics,
+    registry: registry::Metrics,
     next_stream: AtomicU64,
     clients: Mutex<clients::Table>,
     refusals: Mutex<Quiet>,
@@ -90,10 +92,13 @@ const REFUSAL_LINES: Duration = Duration::from_secs(10);
 impl Telemetry {
     /// Registers every metric of the crate. Once per registry.
     pub fn new(registry: &mut Registry) -> Self {
-        let metrics = Metrics::registered(registry.sub_registry_with_prefix("dubbo_mesh"));
+        let ours = registry.sub_registry_with_prefix("dubbo_mesh");
+        let metrics = Metrics::registered(ours);
+        let of_registries = registry::Metrics::registered(ours);
         registry.register_collector(Box::new(process::Process::started_now()));
         Self(Arc::new(Inner {
             metrics,
+            registry: of_registries,
             next_stream: AtomicU64::new(1),
             clients: Mutex::default(),
             refusals: Mutex::default(),

@@ -1,7 +1,15 @@
 //! Dubbo registries to Istio resources.
+//!
+//! ```text
+//! SourceConfig ─watch→ Event ─→ Services ─→ catalog ─→ resource
+//!               names of hosts ─resolve→ addresses ─↗
+//! ```
+//!
+//! [IO] is what [`watch`] and [`resolve`] start; all else is pure.
 
 pub mod catalog;
 pub mod event;
+pub mod file;
 #[cfg(test)]
 mod making;
 pub mod mesh;
@@ -11,7 +19,48 @@ pub mod ports;
 pub mod proto;
 pub mod provider;
 pub mod removal;
+pub mod resolve;
 pub mod resource;
 pub mod services;
+pub mod source;
 pub mod vip;
 pub mod workload;
+pub mod zookeeper;
+
+use futures::{Stream, future};
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+
+use crate::event::Event;
+use crate::provider::Reading;
+use crate::source::SourceConfig;
+
+/// Events that a source may be ahead of its reader. What is more waits inside the source, folded.
+const AHEAD: usize = 256;
+
+/// Reads a registry and follows it. The stream never ends and never carries an error: trouble is
+/// retried inside and told as [`event::SourceState`]. Dropping it ends the session.
+///
+/// # Panics
+/// Outside of a tokio runtime.
+pub fn watch(
+    config: SourceConfig,
+    reading: Reading,
+) -> impl Stream<Item = Event> + Send + Unpin + use<> {
+    let (tx, rx) = mpsc::channel(AHEAD);
+    let listener = tx.clone();
+    tokio::spawn(async move {
+        let unheard = Box::pin(listener.closed());
+        match config {
+            SourceConfig::Zookeeper(config) => {
+                let run = Box::pin(zookeeper::run(config, reading, tx));
+                drop(future::select(run, unheard).await);
+            }
+            SourceConfig::File(config) => {
+                let run = Box::pin(file::run(config, reading, tx));
+                drop(future::select(run, unheard).await);
+            }
+        }
+    });
+    ReceiverStream::new(rx)
+}

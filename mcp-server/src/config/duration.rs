@@ -13,7 +13,9 @@ impl<'de> Deserialize<'de> for Written {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
         humantime::parse_duration(&text).map(Self).map_err(|error| {
-            D::Error::custom(format!("{text:?} is not a duration such as 500ms, 30s or 24h: {error}"))
+            D::Error::custom(format!(
+                "{text:?} is not a duration such as 500ms, 30s or 24h: {error}"
+            ))
         })
     }
 }

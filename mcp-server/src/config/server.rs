@@ -8,7 +8,8 @@ use serde::Deserialize;
 
 /// Where istiod connects where nothing else is said: loopback, the port that configuration sources
 /// of istiod have by custom.
-pub const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 18848);
+pub(super) const DEFAULT_LISTEN: SocketAddr =
+    SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 18848);
 
 /// The port that istiod connects to. Who can pose as this server owns the mesh, so plain text is
 /// for loopback unless somebody says otherwise.
@@ -19,6 +20,8 @@ pub struct Listen {
     pub address: SocketAddr,
     /// With TLS.
     pub tls: Option<Tls>,
+    /// Plain text is allowed anywhere.
+    pub insecure: bool,
     /// Who may connect; anybody where there are none.
     pub clients: Vec<IpNet>,
 }
@@ -61,13 +64,23 @@ impl Listen {
                  insecure"
             ));
         }
-        Ok(Self { address, tls, clients })
+        Ok(Self {
+            address,
+            tls,
+            insecure,
+            clients,
+        })
     }
 }
 
 impl Default for Listen {
     fn default() -> Self {
-        Self { address: DEFAULT_LISTEN, tls: None, clients: Vec::new() }
+        Self {
+            address: DEFAULT_LISTEN,
+            tls: None,
+            insecure: false,
+            clients: Vec::new(),
+        }
     }
 }
 
@@ -75,7 +88,12 @@ impl TryFrom<Written> for Listen {
     type Error = String;
 
     fn try_from(written: Written) -> Result<Self, String> {
-        Self::new(written.address, written.tls, written.insecure, written.clients)
+        Self::new(
+            written.address,
+            written.tls,
+            written.insecure,
+            written.clients,
+        )
     }
 }
 

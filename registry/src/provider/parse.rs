@@ -51,28 +51,29 @@ pub fn form_decode(name: &str) -> Result<String, ProviderError> {
 impl Provider {
     /// Reads a decoded provider URL that stands in the directory of interface `directory`.
     pub fn parse(url: &str, directory: &str, reading: &Reading) -> Result<Self, ProviderError> {
-        let url = Url::split(url)?;
-        let interface = interface_of(&url, Some(directory))?;
-        Self::from_url(&url, interface, reading)
+        Self::from_url(&Url::split(url)?, Some(directory), reading)
     }
 
     /// Reads a decoded provider URL that stands in no directory: its `interface`, else its path,
     /// is the interface.
     pub fn parse_standalone(url: &str, reading: &Reading) -> Result<Self, ProviderError> {
-        let url = Url::split(url)?;
-        let interface = interface_of(&url, None)?;
-        Self::from_url(&url, interface, reading)
+        Self::from_url(&Url::split(url)?, None, reading)
     }
 
-    fn from_url(url: &Url<'_>, interface: &str, reading: &Reading) -> Result<Self, ProviderError> {
-        let (host, port) = host_and_port(url.authority)?;
-        let category = url.parameter("category").unwrap_or("providers");
+    fn from_url(
+        url: &Url<'_>,
+        directory: Option<&str>,
+        reading: &Reading,
+    ) -> Result<Self, ProviderError> {
+        let parameters = Parameters::read(url.query, reading);
+        let category = parameters.get(Key::Category).unwrap_or("providers");
         if category != "providers" {
             return Err(ProviderError::WrongCategory(category.into()));
         }
-        let group = url.parameter("group").unwrap_or_default();
-        let version = url.parameter("version").unwrap_or_default();
-        let service = ServiceKey::new(interface, group, version)
+        let interface = interface_of(url, &parameters, directory)?;
+        let (host, port) = host_and_port(url.authority)?;
+        let text = |key| parameters.get(key).unwrap_or_default();
+        let service = ServiceKey::new(interface, text(Key::Group), text(Key::Version))
             .map_err(|_| ProviderError::BadInterface(interface.into()))?;
         let path = if url.path == interface { "" } else { url.path };
         Ok(Self {
@@ -83,20 +84,14 @@ impl Provider {
                 port,
                 path: path.into(),
             },
-            timestamp: url
-                .parameter("timestamp")
-                .and_then(|t| t.parse().ok())
-                .unwrap_or(0),
-            weight: weight_of(url)?,
-            enabled: url.parameter("enabled") != Some("false")
-                && url.parameter("disabled") != Some("true"),
-            also_speaks: url
-                .parameter("ext.protocol")
-                .filter(|p| !p.is_empty())
-                .map(Protocol::from),
-            application: url.parameter("application").unwrap_or_default().into(),
-            tag: url.parameter("dubbo.tag").unwrap_or_default().into(),
-            labels: labels_of(url, reading),
+            timestamp: text(Key::Timestamp).parse().unwrap_or(0),
+            weight: weight_of(&parameters)?,
+            enabled: parameters.get(Key::Enabled).is_none_or(is_true)
+                && !parameters.get(Key::Disabled).is_some_and(is_true),
+            also_speaks: parameters.get(Key::ExtProtocol).map(Protocol::from),
+            application: text(Key::Application).into(),
+            tag: text(Key::Tag).into(),
+            labels: parameters.labels(reading),
         })
     }
 }
@@ -119,10 +114,11 @@ impl<'a> Url<'a> {
         let (body, query) = url.split_once('?').unwrap_or((url, ""));
         let body = body.split_once('#').map_or(body, |(before, _)| before);
         let (scheme, rest) = body.split_once("://").ok_or(ProviderError::NoScheme)?;
-        if scheme.is_empty() {
+        let legal = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'-' | b'.' | b'_');
+        if scheme.is_empty() || !scheme.bytes().all(legal) {
             return Err(ProviderError::NoScheme);
         }
-        if NOT_PROVIDERS.contains(&scheme) {
+        if NOT_PROVIDERS.iter().any(|s| s.eq_ignore_ascii_case(scheme)) {
             return Err(ProviderError::NotAProvider(scheme.into()));
         }
         let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
@@ -136,28 +132,121 @@ impl<'a> Url<'a> {
             query,
         })
     }
+}
 
-    /// The value of `key`, else of `default.<key>`, where Dubbo 2.5 and 2.6 write what the
-    /// provider's ProviderConfig says. Pairs end at `&`, since 2.7 at `;` too; a value is not
-    /// escaped, is trimmed by the writer, and holds all up to the next pair.
-    fn parameter(&self, key: &str) -> Option<&'a str> {
-        let pairs = || {
-            self.query
-                .split(['&', ';'])
-                .filter_map(|pair| pair.split_once('='))
-        };
-        let own = pairs().find(|(k, _)| *k == key);
-        let default = || pairs().find(|(k, _)| k.strip_prefix("default.") == Some(key));
-        own.filter(|(_, v)| !v.is_empty())
-            .or_else(default)
-            .map(|(_, value)| value)
+/// The parameters that mean something to every provider.
+#[derive(Clone, Copy)]
+enum Key {
+    Application,
+    Category,
+    Disabled,
+    Enabled,
+    ExtProtocol,
+    Group,
+    Interface,
+    Tag,
+    Timestamp,
+    Version,
+    Weight,
+}
+
+impl Key {
+    const COUNT: usize = Self::Weight as usize + 1;
+
+    fn of(name: &str) -> Option<Self> {
+        Some(match name {
+            "application" => Self::Application,
+            "category" => Self::Category,
+            "disabled" => Self::Disabled,
+            "dubbo.tag" => Self::Tag,
+            "enabled" => Self::Enabled,
+            "ext.protocol" => Self::ExtProtocol,
+            "group" => Self::Group,
+            "interface" => Self::Interface,
+            "timestamp" => Self::Timestamp,
+            "version" => Self::Version,
+            "weight" => Self::Weight,
+            _ => return None,
+        })
     }
+}
+
+/// The value of one parameter: its own, else that of `default.<name>`, where Dubbo 2.5 and 2.6
+/// write what the provider's ProviderConfig says.
+#[derive(Clone, Copy, Default)]
+struct Value<'a> {
+    own: &'a str,
+    default: &'a str,
+}
+
+impl<'a> Value<'a> {
+    /// Dubbo takes an empty value for none (`URL.getParameter`).
+    fn get(self) -> Option<&'a str> {
+        [self.own, self.default].into_iter().find(|v| !v.is_empty())
+    }
+}
+
+/// What of a query is read, gathered in one pass: a registry has many long ones.
+struct Parameters<'a> {
+    known: [Value<'a>; Key::COUNT],
+    /// As [`Reading::labels`].
+    labels: Box<[Value<'a>]>,
+}
+
+impl<'a> Parameters<'a> {
+    /// Pairs end at `&`, since 2.7 at `;` too. A value is not escaped, was trimmed by its writer,
+    /// and holds all up to the next pair. Of two pairs with one name the later holds.
+    fn read(query: &'a str, reading: &Reading) -> Self {
+        let mut parameters = Self {
+            known: [Value::default(); Key::COUNT],
+            labels: vec![Value::default(); reading.labels.len()].into(),
+        };
+        let pairs = query.split(['&', ';']);
+        for (name, value) in pairs.filter_map(|pair| pair.split_once('=')) {
+            parameters.set(name, reading, |slot| slot.own = value);
+            if let Some(name) = name.strip_prefix("default.") {
+                parameters.set(name, reading, |slot| slot.default = value);
+            }
+        }
+        parameters
+    }
+
+    fn set(&mut self, name: &str, reading: &Reading, put: impl Fn(&mut Value<'a>)) {
+        if let Some(key) = Key::of(name) {
+            put(&mut self.known[key as usize]);
+        }
+        for (label, slot) in reading.labels.iter().zip(&mut self.labels) {
+            if **label == *name {
+                put(slot);
+            }
+        }
+    }
+
+    fn get(&self, key: Key) -> Option<&'a str> {
+        self.known[key as usize].get()
+    }
+
+    fn labels(&self, reading: &Reading) -> Box<[(Arc<str>, Arc<str>)]> {
+        let pairs = reading.labels.iter().zip(&self.labels);
+        pairs
+            .filter_map(|(name, value)| Some((name.clone(), value.get()?.into())))
+            .collect()
+    }
+}
+
+/// As Dubbo reads a boolean: Java's `Boolean.parseBoolean`.
+fn is_true(text: &str) -> bool {
+    text.eq_ignore_ascii_case("true")
 }
 
 /// The interface: the `interface` parameter, else the directory, else the path. Simplified URLs
 /// (2.7+) name it only where the path is another one.
-fn interface_of<'a>(url: &Url<'a>, directory: Option<&'a str>) -> Result<&'a str, ProviderError> {
-    let interface = match (url.parameter("interface"), directory) {
+fn interface_of<'a>(
+    url: &Url<'a>,
+    parameters: &Parameters<'a>,
+    directory: Option<&'a str>,
+) -> Result<&'a str, ProviderError> {
+    let interface = match (parameters.get(Key::Interface), directory) {
         (Some(named), Some(directory)) if named != directory => {
             return Err(ProviderError::WrongDirectory {
                 interface: named.into(),
@@ -224,17 +313,12 @@ fn is_host_name(text: &str) -> bool {
 
 /// Dubbo reads the weight as a Java int; a negative one takes no calls
 /// (`AbstractLoadBalance.getWeight`).
-fn weight_of(url: &Url<'_>) -> Result<u32, ProviderError> {
-    let Some(text) = url.parameter("weight") else {
+fn weight_of(parameters: &Parameters<'_>) -> Result<u32, ProviderError> {
+    let Some(text) = parameters.get(Key::Weight) else {
         return Ok(DEFAULT_WEIGHT);
     };
     match text.parse::<i64>() {
         Ok(weight) => Ok(u32::try_from(weight.max(0)).unwrap_or(u32::MAX)),
         Err(_) => Err(ProviderError::BadWeight(text.into())),
     }
-}
-
-fn labels_of(url: &Url<'_>, reading: &Reading) -> Box<[(Arc<str>, Arc<str>)]> {
-    let value = |key: &Arc<str>| url.parameter(key).map(|value| (key.clone(), value.into()));
-    reading.labels.iter().filter_map(value).collect()
 }

@@ -1,0 +1,235 @@
+//! Reading the parts of a body, whatever its serialization.
+//!
+//! Dubbo writes the same things in the same order in all serializations (`DubboCodec`): strings, then
+//! values, then a map of attachments; only their encoding differs. This file owns that common
+//! vocabulary and must not know what the strings mean.
+
+use crate::attachment::Attachments;
+use crate::error::{Error, ErrorKind, Limit, Limits, What};
+use crate::exception::{Exception, HessianSight, JsonbSight};
+use crate::frame::Serialization;
+use crate::hessian2;
+use crate::inline::Inline;
+use crate::jsonb;
+use crate::reader::Reader;
+use crate::text::Text;
+
+/// An encoding of bodies that this crate reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Format {
+    /// Hessian 2, by Dubbo or by Caucho.
+    Hessian2,
+    /// JSONB: each write is a length of four bytes and a value.
+    Jsonb,
+}
+
+impl Format {
+    pub(crate) fn of(serialization: Serialization) -> Result<Self, Error> {
+        match serialization {
+            Serialization::HESSIAN2 | Serialization::NATIVE_HESSIAN => Ok(Self::Hessian2),
+            Serialization::FASTJSON2 => Ok(Self::Jsonb),
+            _ => Err(Error::new(0, What::Body, ErrorKind::Unsupported)),
+        }
+    }
+}
+
+/// A cursor over a body.
+#[derive(Debug)]
+pub(crate) struct BodyReader<'a, 'l> {
+    pub(crate) r: Reader<'a>,
+    format: Format,
+    limits: &'l Limits,
+    tables: hessian2::Tables,
+}
+
+impl<'a, 'l> BodyReader<'a, 'l> {
+    pub(crate) fn new(format: Format, body: &'a [u8], limits: &'l Limits) -> Self {
+        Self {
+            r: Reader::new(body),
+            format,
+            limits,
+            tables: hessian2::Tables::default(),
+        }
+    }
+
+    /// A string; `None` is null.
+    #[inline]
+    pub(crate) fn optional_string(&mut self, what: What) -> Result<Option<Text<'a>>, Error> {
+        match self.format {
+            Format::Hessian2 if self.r.peek() == Some(b'N') => self.r.byte(what).map(|_| None),
+            Format::Hessian2 => self.string(what).map(Some),
+            Format::Jsonb => jsonb::framed(&mut self.r, what, |r| jsonb::optional_string(r, what)),
+        }
+    }
+
+    /// A string that must not be null.
+    #[inline]
+    pub(crate) fn string(&mut self, what: What) -> Result<Text<'a>, Error> {
+        if self.format == Format::Hessian2 {
+            return hessian2::read_string(&mut self.r, self.limits.four_byte_utf8, what);
+        }
+        let at = self.r.at();
+        match self.optional_string(what)? {
+            Some(text) => Ok(text),
+            None => Err(Error::new(at, what, ErrorKind::UnexpectedByte(jsonb::NULL))),
+        }
+    }
+
+    /// The int that old dubbox peers write where the parameter types stand; `None` if there is none.
+    pub(crate) fn dubbox_count(&mut self) -> Result<Option<i32>, Error> {
+        match (self.format, self.r.peek()) {
+            (Format::Hessian2, Some(0x80..=0xd7 | b'I')) => {
+                hessian2::read_int(&mut self.r, What::ParameterTypes).map(Some)
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// A byte: the flag of a response.
+    pub(crate) fn flag(&mut self) -> Result<i32, Error> {
+        match self.format {
+            Format::Hessian2 => hessian2::read_int(&mut self.r, What::ResponseFlag),
+            Format::Jsonb => jsonb::framed(&mut self.r, What::ResponseFlag, |r| {
+                jsonb::read_byte(r, What::ResponseFlag)
+            }),
+        }
+    }
+
+    /// Passes over one value.
+    #[inline]
+    pub(crate) fn skip(&mut self) -> Result<(), Error> {
+        match self.format {
+            Format::Hessian2 => hessian2::walk(&mut self.r, &mut self.tables, self.limits, &mut ()),
+            Format::Jsonb => jsonb::framed(&mut self.r, What::Value, |r| {
+                jsonb::walk(r, self.limits, &mut ())
+            }),
+        }
+    }
+
+    /// Passes over an exception and tells what can be seen of it.
+    pub(crate) fn exception(&mut self) -> Result<Exception<'a>, Error> {
+        let start = self.r.at();
+        let mut found = match self.format {
+            Format::Hessian2 => {
+                let mut sight = HessianSight::default();
+                hessian2::walk(&mut self.r, &mut self.tables, self.limits, &mut sight)?;
+                sight.found
+            }
+            Format::Jsonb => {
+                let mut sight = JsonbSight::default();
+                jsonb::framed(&mut self.r, What::Value, |r| {
+                    jsonb::walk(r, self.limits, &mut sight)
+                })?;
+                sight.found
+            }
+        };
+        found.bytes = self.r.since(start);
+        Ok(found)
+    }
+
+    /// Passes over the attachments and remembers where each one is.
+    pub(crate) fn attachments(&mut self) -> Result<Entries, Error> {
+        match self.format {
+            Format::Hessian2 => self.hessian_entries(),
+            Format::Jsonb => self.jsonb_entries(),
+        }
+    }
+
+    fn hessian_entries(&mut self) -> Result<Entries, Error> {
+        let start = self.r.at();
+        let mut entries = Entries::at(start);
+        if hessian2::begin_map(&mut self.r, &mut self.tables, self.limits, &mut ())? {
+            entries.first = self.r.at() as u32;
+            while self.r.peek() != Some(b'Z') {
+                let key = self.r.at();
+                // Java would read a class and then a key; nobody writes that, except to hide a key.
+                if self.r.peek() == Some(b'C') {
+                    let kind = ErrorKind::UnexpectedByte(b'C');
+                    return Err(self.r.error(What::AttachmentKey, kind));
+                }
+                self.entry_part()?;
+                let value = self.r.at();
+                self.entry_part()?;
+                entries.push(key, value, self.limits)?;
+            }
+            entries.end = self.r.at() as u32;
+            self.r.byte(What::Attachments)?;
+        }
+        entries.after = self.r.at() as u32;
+        Ok(entries)
+    }
+
+    fn jsonb_entries(&mut self) -> Result<Entries, Error> {
+        let (limits, before) = (self.limits, self.r);
+        let entries = jsonb::framed(&mut self.r, What::Attachments, |r| {
+            jsonb::entries(r, limits)
+        })?;
+        // A name that is a number must be the number of an earlier name: Java would resolve it.
+        let all = Attachments {
+            body: before.all(),
+            format: self.format,
+            entries: &entries,
+        };
+        let unknown = (0..all.len()).find(|index| all.is_unknown_symbol(*index));
+        match unknown.and_then(|index| entries.get(index)) {
+            Some((key, ..)) => Err(Error::new(key as usize, What::Symbol, ErrorKind::BadIndex)),
+            None => Ok(entries),
+        }
+    }
+
+    /// A key or a value: nearly always a string.
+    #[inline]
+    fn entry_part(&mut self) -> Result<(), Error> {
+        match self.r.peek() {
+            Some(0x00..=0x1f | 0x30..=0x33) => {
+                let four = self.limits.four_byte_utf8;
+                hessian2::read_string(&mut self.r, four, What::Attachments).map(|_| ())
+            }
+            _ => self.skip(),
+        }
+    }
+}
+
+/// Where the attachments of a body are. Offsets are from the start of the body.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Entries {
+    /// Of the map: its lead byte, or of the null in its place.
+    pub(crate) start: u32,
+    /// Of the first key; `end` if there is none, 0 if there is no map.
+    pub(crate) first: u32,
+    /// Of the map's end marker; 0 if there is no map.
+    pub(crate) end: u32,
+    /// Behind the map.
+    pub(crate) after: u32,
+    /// Of each key and its value; an entry ends where the next begins, the last one at `end`.
+    pub(crate) list: Inline<(u32, u32), 20>,
+}
+
+impl Entries {
+    pub(crate) fn at(start: usize) -> Self {
+        Self {
+            start: start as u32,
+            ..Self::default()
+        }
+    }
+
+    #[inline]
+    pub(crate) fn push(&mut self, key: usize, value: usize, limits: &Limits) -> Result<(), Error> {
+        if self.list.len() >= limits.max_attachments as usize {
+            return Err(Error::new(
+                key,
+                What::Attachments,
+                ErrorKind::Limit(Limit::Attachments),
+            ));
+        }
+        self.list.push((key as u32, value as u32));
+        Ok(())
+    }
+
+    /// Offsets of the `index`-th entry: key, value, end.
+    pub(crate) fn get(&self, index: usize) -> Option<(u32, u32, u32)> {
+        let (key, value) = self.list.get(index)?;
+        let end = self.list.get(index + 1).map_or(self.end, |(next, _)| next);
+        Some((key, value, end))
+    }
+}

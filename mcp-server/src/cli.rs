@@ -1,0 +1,210 @@
+//! The command line.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use dubbo_registry::source::SourceConfig;
+
+use crate::config::{Config, ConfigError, Listen, Tls};
+
+/// Brings Apache Dubbo services from their registry into an Istio mesh: reads ZooKeeper, makes
+/// Istio ServiceEntries of the providers, and serves them to istiod as a configuration source.
+#[derive(Debug, Parser)]
+#[command(name = "dubbo-mesh", version, max_term_width = 100, after_long_help = EXAMPLES)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  See what a registry would become, without touching anything:
+    dubbo-mesh convert --registry zookeeper://zk1:2181,zk2:2181/dubbo
+
+  Serve it to an istiod in the same pod (meshConfig: configSources: [{address: \"xds://127.0.0.1:18848\"}, {address: \"k8s://\"}]):
+    dubbo-mesh serve --registry zookeeper://zk1:2181/dubbo
+
+  The same from a file, which knows ports, modes, labels and more:
+    dubbo-mesh check --config dubbo-mesh.yaml
+    dubbo-mesh serve --config dubbo-mesh.yaml";
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Follows registries and serves their services to control planes
+    #[command(after_long_help = SERVE)]
+    Serve(Serve),
+    /// Reads registries once and prints the ServiceEntries as Kubernetes manifests
+    #[command(after_long_help = CONVERT)]
+    Convert(Convert),
+    /// Checks a configuration file and reports errors with line and column
+    Check(Check),
+}
+
+const SERVE: &str = "\
+Registries:
+  zookeeper://[user:password@]host[:2181][,host…][/root]   root: /dubbo if none is given
+      ?backup=host:port,…    more servers, as Dubbo writes it
+      &group=a/b             root, as Dubbo writes it
+      &session-timeout=30s   &audit-interval=60s   &tls=true   &password-file=PATH …
+  file:providers.yaml        a YAML list of provider URLs, read again when it changes
+
+Ends on SIGTERM or SIGINT: readiness goes away, streams end with UNAVAILABLE, so that istiod
+reconnects, and open connections get a few seconds.
+
+Exit status: 0 after a signal, 1 when something stopped working, 2 for a bad command line or
+configuration.";
+
+const CONVERT: &str = "\
+ServiceEntries go to standard output, what is refused and why to standard error.
+
+Exit status: 0 done, 1 something was refused and --strict was given, 2 a registry could not be read
+(or a bad command line or configuration).";
+
+/// Registries and the file, which every command that reads registries has.
+#[derive(Debug, Args)]
+pub struct Sources {
+    /// A registry; can be given several times, and adds to those of the file
+    #[arg(long, value_name = "URL")]
+    pub registry: Vec<SourceConfig>,
+    /// Configuration file (YAML)
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+}
+
+/// `serve`
+#[derive(Debug, Args)]
+pub struct Serve {
+    /// Where to read.
+    #[command(flatten)]
+    pub sources: Sources,
+    /// Where istiod connects [default: 127.0.0.1:18848]
+    #[arg(long, value_name = "ADDR")]
+    pub listen: Option<SocketAddr>,
+    /// Certificate chain (PEM) of that port; read again when it changes
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    pub tls_cert: Option<PathBuf>,
+    /// Key (PEM) of the certificate
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    pub tls_key: Option<PathBuf>,
+    /// Allow plain text on an address that is not loopback
+    #[arg(long)]
+    pub insecure: bool,
+    /// Where /livez, /readyz, /metrics, /clients, /registries and /refused are served [default:
+    /// 127.0.0.1:18849]
+    #[arg(long, value_name = "ADDR")]
+    pub admin: Option<SocketAddr>,
+    /// How log lines look
+    #[arg(
+        long,
+        value_name = "FORMAT",
+        default_value = "text",
+        env = "DUBBO_MESH_LOG_FORMAT"
+    )]
+    pub log_format: LogFormat,
+    /// Which log lines: error, warn, info, debug, trace, or per module (info,dubbo_registry=debug)
+    #[arg(
+        long,
+        value_name = "FILTER",
+        default_value = "info",
+        env = "DUBBO_MESH_LOG"
+    )]
+    pub log: String,
+}
+
+/// How log lines look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// `convert`
+#[derive(Debug, Args)]
+pub struct Convert {
+    /// Where to read.
+    #[command(flatten)]
+    pub sources: Sources,
+    /// What to print
+    #[arg(long, value_name = "FORMAT", default_value = "yaml")]
+    pub output: Output,
+    /// Exit with 1 if a provider was refused
+    #[arg(long)]
+    pub strict: bool,
+    /// How long the reading may take
+    #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = humantime::parse_duration)]
+    pub timeout: Duration,
+}
+
+/// What `convert` prints.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Output {
+    /// YAML documents.
+    Yaml,
+    /// One Kubernetes List.
+    Json,
+}
+
+/// `check`
+#[derive(Debug, Args)]
+pub struct Check {
+    /// Configuration file (YAML)
+    #[arg(long, value_name = "FILE")]
+    pub config: PathBuf,
+}
+
+impl Sources {
+    /// The configuration: the file, and the registries of the command line besides.
+    pub fn config(&self) -> Result<Config, ConfigError> {
+        let mut config = match &self.config {
+            Some(path) => Config::from_file(path)?,
+            None => Config::defaults()?,
+        };
+        for registry in &self.registry {
+            if config
+                .registries
+                .iter()
+                .any(|known| known.id() == registry.id())
+            {
+                return Err(ConfigError(format!(
+                    "registry {} is given twice",
+                    registry.id()
+                )));
+            }
+            config.registries.push(registry.clone());
+        }
+        if config.registries.is_empty() {
+            return Err(ConfigError(
+                "no registry: give --registry zookeeper://host:2181/dubbo, --registry \
+                 file:providers.yaml, or a --config file with `registries`"
+                    .to_owned(),
+            ));
+        }
+        Ok(config)
+    }
+}
+
+impl Serve {
+    /// The configuration of the server: what the command line says goes before what the file says.
+    pub fn config(&self) -> Result<Config, ConfigError> {
+        let mut config = self.sources.config()?;
+        let address = self.listen.unwrap_or(config.listen.address);
+        let tls = match (&self.tls_cert, &self.tls_key) {
+            (Some(certificate), Some(key)) => Some(Tls {
+                certificate: certificate.clone(),
+                key: key.clone(),
+            }),
+            _ => config.listen.tls.take(),
+        };
+        let insecure = self.insecure || config.listen.insecure;
+        let clients = std::mem::take(&mut config.listen.clients);
+        config.listen = Listen::new(address, tls, insecure, clients).map_err(ConfigError)?;
+        config.admin = self.admin.unwrap_or(config.admin);
+        Ok(config)
+    }
+}

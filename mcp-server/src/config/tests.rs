@@ -1,0 +1,164 @@
+use super::*;
+use dubbo_registry::ports::{Mode, PortRefused};
+
+fn read(text: &str) -> Config {
+    Config::from_text(text).unwrap()
+}
+
+fn error(text: &str) -> String {
+    Config::from_text(text).unwrap_err().0
+}
+
+#[test]
+fn an_empty_file_is_the_default() {
+    for text in ["", "\n", "{}", "# nothing\n"] {
+        let config = read(text);
+        assert_eq!(config.mesh, Config::defaults().unwrap().mesh);
+        assert_eq!(config.listen.address.to_string(), "127.0.0.1:18848");
+        assert_eq!(
+            config.host_names,
+            HostNames::Resolve(Duration::from_secs(30))
+        );
+        assert_eq!(config.removal.delay, Duration::from_secs(1));
+    }
+}
+
+#[test]
+fn every_field_is_read() {
+    let config = read(
+        r#"
+registries:
+  - zookeeper://zk1:2181,zk2:2181/dubbo
+  - file:/etc/dubbo-mesh/providers.yaml
+listen:
+  address: 0.0.0.0:18848
+  tls: {certificate: /tls/tls.crt, key: /tls/tls.key}
+  clients: [10.0.0.0/8]
+admin: 0.0.0.0:9100
+namespace: dubbo
+ports:
+  listen: [20880-20899, 30000]
+  wellKnown: [8080]
+  http2:
+    - ports: [20880]
+      namespaces: [shop, pay]
+vips:
+  cidr: 242.0.0.0/16
+  pins: {com.acme.a.dubbo: 242.0.0.1}
+schemes: {thrift: TCP, rest: HTTP2}
+labels: [revision, idc]
+workloads:
+  - cidrs: [10.0.0.0/16, 10.1.2.3]
+    applications: [shop-*]
+    inMesh: true
+    locality: hz/b
+    serviceAccount: shop
+    network: n1
+exportTo: [shop]
+overrides:
+  - interfaces: [com.acme.*]
+    labels: {team: orders}
+    exportTo: ["*"]
+removal: {delay: 500ms}
+holds: {port: 48h, service: 10m}
+hostNames: {mode: refuse}
+"#,
+    );
+    assert_eq!(config.registries.len(), 2);
+    assert_eq!(
+        config.listen.tls.as_ref().unwrap().key.to_str(),
+        Some("/tls/tls.key")
+    );
+    assert_eq!(config.listen.clients, ["10.0.0.0/8".parse().unwrap()]);
+    assert_eq!(config.admin.to_string(), "0.0.0.0:9100");
+    let mesh = &config.mesh;
+    assert_eq!(&*mesh.namespace, "dubbo");
+    assert_eq!(
+        mesh.ports.mode(20880),
+        Mode::Http2(["pay".into(), "shop".into()].into())
+    );
+    assert_eq!(mesh.ports.check(8080), Ok(()));
+    assert_eq!(mesh.ports.check(50051), Err(PortRefused::NotListed(50051)));
+    assert_eq!(mesh.schemes[&Protocol::from("thrift")], IstioProtocol::Tcp);
+    assert_eq!(mesh.schemes[&Protocol::Rest], IstioProtocol::Http2);
+    assert_eq!(mesh.schemes[&Protocol::Tri], IstioProtocol::Grpc);
+    assert_eq!(
+        config.reading.labels,
+        ["revision".into(), "idc".into()].into()
+    );
+    let facts = mesh
+        .workloads
+        .facts("10.1.2.3".parse().unwrap(), "shop-cart");
+    assert_eq!(
+        (facts.in_mesh, &*facts.locality, &*facts.network),
+        (true, "hz/b", "n1")
+    );
+    assert_eq!(mesh.overrides[0].labels["team"], "orders");
+    assert_eq!(config.removal.delay, Duration::from_millis(500));
+    assert_eq!(config.holds.service, Duration::from_secs(600));
+    assert_eq!(config.host_names, HostNames::Refuse);
+}
+
+/// Each mistake with the place that a person would look at, and the words that help.
+#[test]
+fn a_mistake_is_reported_with_its_line_and_column() {
+    for (text, place, words) in [
+        ("namespace: a\nport: 1\n", "2:1:", "port"),
+        (
+            "namespace: A_b\n",
+            "1:12:",
+            "\"A_b\" is not the name of a namespace",
+        ),
+        (
+            "ports:\n  listen: [20880, x]\n",
+            "2:19:",
+            "neither a port nor a range",
+        ),
+        (
+            "ports:\n  http2: [{ports: [1], namespaces: [a]}]\n",
+            "2:3:",
+            "http2 port 1 is in neither",
+        ),
+        (
+            "vips:\n  cidr: 240.240.0.0/16\n",
+            "2:3:",
+            "istiod hands out itself",
+        ),
+        ("registries:\n  - zookeper://a\n", "2:5:", "zookeper"),
+        (
+            "labels: [version]\n",
+            "1:10:",
+            "label version is always there",
+        ),
+        ("labels: [\"a b\"]\n", "1:10:", "cannot be a label"),
+        ("removal: {delay: soon}\n", "1:18:", "not a duration"),
+        (
+            "schemes: {Thr_ift: TCP}\n",
+            "1:11:",
+            "has to be a DNS label",
+        ),
+        ("schemes: {thrift: DUBBO}\n", "1:19:", "DUBBO"),
+        ("listen: {address: \"0.0.0.0:1\"}\n", "1:", "without TLS"),
+        (
+            "workloads:\n- cidrs: [10.0.0.0/99]\n",
+            "2:",
+            "neither an address nor a CIDR",
+        ),
+        (
+            "overrides:\n- interfaces: [a]\n  labels: {istio.io/rev: x}\n",
+            "2:",
+            "revision",
+        ),
+        ("namespace: [\n", "", ""),
+    ] {
+        let error = error(text);
+        assert!(
+            error.starts_with(place) && error.contains(words),
+            "{text:?}\n  {error}"
+        );
+        assert!(
+            error.contains(':') && !error.contains('\n'),
+            "{text:?}\n  {error}"
+        );
+    }
+}

@@ -1,0 +1,88 @@
+//! The registries as people see them: the state of each, and every provider that is not published,
+//! with the reason.
+
+use serde::Serialize;
+use tokio::time::Instant;
+
+use dubbo_registry::event::SourceState;
+
+use crate::adapter::Adapter;
+
+/// An account of the registries.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Status {
+    /// When it was made; none for the one before the first.
+    #[serde(skip)]
+    pub told: Option<Instant>,
+    /// Each registry.
+    pub registries: Vec<Registry>,
+    /// Each provider that is not published.
+    pub refused: Vec<Refused>,
+}
+
+/// One registry.
+#[derive(Clone, Debug, Serialize)]
+pub struct Registry {
+    /// Its URL without credentials.
+    pub registry: String,
+    /// `connecting`, `live` or `stale`.
+    pub state: &'static str,
+    /// What it waits for, or why it is stale; empty for live.
+    pub reason: String,
+}
+
+/// One provider that is not published.
+#[derive(Clone, Debug, Serialize)]
+pub struct Refused {
+    /// The provider, or the entry of the registry where it could not be read.
+    pub provider: String,
+    /// Why, and what to do.
+    pub reason: String,
+    /// Whether somebody should do something about it.
+    pub fault: bool,
+}
+
+impl Status {
+    /// The account of now.
+    pub fn of(adapter: &Adapter) -> Self {
+        let registries = adapter.services().states().map(|(id, state)| Registry {
+            registry: id.to_string(),
+            state: word(state),
+            reason: reason(state).to_owned(),
+        });
+        let rejected = adapter.services().rejected().map(|(_, rejection)| Refused {
+            provider: rejection.subject.to_string(),
+            reason: rejection.error.to_string(),
+            fault: true,
+        });
+        let refused = adapter.refused().map(|refusal| Refused {
+            provider: refusal.provider.to_string(),
+            reason: refusal.reason.to_string(),
+            fault: refusal.reason.is_fault(),
+        });
+        let mut refused: Vec<Refused> = rejected.chain(refused).collect();
+        refused.sort_unstable_by(|a, b| a.provider.cmp(&b.provider));
+        Self {
+            told: Some(Instant::now()),
+            registries: registries.collect(),
+            refused,
+        }
+    }
+}
+
+/// One word for a state.
+pub fn word(state: &SourceState) -> &'static str {
+    match state {
+        SourceState::Connecting(_) => "connecting",
+        SourceState::Live => "live",
+        SourceState::Stale(_) => "stale",
+    }
+}
+
+/// Why a registry is not live; empty if it is.
+pub fn reason(state: &SourceState) -> &str {
+    match state {
+        SourceState::Live => "",
+        SourceState::Connecting(reason) | SourceState::Stale(reason) => reason,
+    }
+}

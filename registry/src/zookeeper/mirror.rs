@@ -1,0 +1,550 @@
+//! The provider tree of a ZooKeeper, kept equal to the server's by its events and answers. Pure.
+//!
+//! Owns what is known, what has to be asked, and what has changed. Knows nothing of connections.
+//!
+//! ```text
+//!  begin_reading ─┐                         ┌─→ next_request: what to ask the server
+//!  begin_audit ───┼─→ directories by name ──┼─→ take_touched: lists that changed
+//!  event, answer ─┘                         └─→ pass: how far, and what it found
+//! ```
+//!
+//! The order in which the caller must feed it: every event that arrived before an answer, before
+//! that answer. ZooKeeper sends a client the events of a change before any answer that shows it.
+
+mod directory;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::sync::Arc;
+
+use xxhash_rust::xxh3::xxh3_128_with_seed;
+
+pub(super) use self::directory::Version;
+use self::directory::{Directory, Entry, Held, NodeHash, Verdict};
+use super::interner::Interner;
+use super::path::{Place, Root, interface_of};
+use crate::event::{News, ProviderList, Rejection};
+use crate::provider::{Provider, Reading, form_decode};
+
+/// Bytes of paths on which child watches are set, at most. The client library sends its watches
+/// again in packets of 128 KiB, and more than one of them it cannot handle.
+const WATCHED_BYTES: usize = 100 * 1024;
+
+/// Something to ask the server. Directories are named as ZooKeeper has them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Request {
+    /// The children of the root.
+    Root,
+    /// The version of a directory.
+    Stat(Arc<str>),
+    /// The nodes of a directory, and its version.
+    List(Arc<str>),
+    /// As `List`, and a word at the next change.
+    Watch(Arc<str>),
+}
+
+/// What the server answers.
+#[derive(Debug)]
+pub(super) enum Answer {
+    /// The root's children.
+    Root(Result<Vec<String>, Refusal>),
+    /// A directory's version; none if there is no such directory.
+    Stat(Arc<str>, Option<Version>),
+    /// A directory's nodes.
+    Listed(Arc<str>, Result<(Vec<String>, Version), Refusal>),
+}
+
+/// Why the server does not tell.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Refusal {
+    /// There is no such node.
+    Missing,
+    /// Any other reason, for people.
+    Other(Arc<str>),
+}
+
+/// What happened to a node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Change {
+    Created,
+    Deleted,
+}
+
+/// Why the registry cannot be believed although the server answers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Distrust {
+    /// The root does not exist.
+    RootMissing,
+    /// The root has no interface.
+    RootEmpty,
+    /// The root cannot be read.
+    RootUnreadable(Arc<str>),
+    /// This many directories are older than what was read before.
+    Behind(usize),
+}
+
+/// How a complete reading or an audit is going.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Pass {
+    pub(super) kind: Kind,
+    /// Directories to look at; known once the root is read.
+    pub(super) total: usize,
+    /// Directories not looked at yet.
+    left: HashSet<Arc<str>>,
+    root_read: bool,
+    behind: usize,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// After a connection was made: everything is to be verified before anything is told.
+    Reading,
+    /// In between: everything should be as known.
+    Audit,
+}
+
+/// How much is known.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Summary {
+    pub(super) interfaces: usize,
+    pub(super) providers: usize,
+    pub(super) rejected: usize,
+    pub(super) unreadable: usize,
+}
+
+#[derive(Debug)]
+pub(super) struct Mirror {
+    root: Root,
+    reading: Reading,
+    /// Of [`NodeHash`]; secret, so that nobody can register a name that hides another.
+    seed: u64,
+    empty_root_allowed: bool,
+    directories: HashMap<Arc<str>, Directory>,
+    interner: Interner,
+    requests: VecDeque<Request>,
+    touched: Vec<Arc<str>>,
+    pass: Option<Pass>,
+    distrust: Option<Distrust>,
+    watched_bytes: usize,
+    /// Interfaces of which events were found missing.
+    missed: Vec<String>,
+}
+
+impl Mirror {
+    pub(super) fn new(root: Root, reading: Reading, empty_root_allowed: bool, seed: u64) -> Self {
+        Self {
+            root,
+            reading,
+            seed,
+            empty_root_allowed,
+            directories: HashMap::new(),
+            interner: Interner::default(),
+            requests: VecDeque::new(),
+            touched: Vec::new(),
+            pass: None,
+            distrust: None,
+            watched_bytes: 0,
+            missed: Vec::new(),
+        }
+    }
+
+    /// Verifies everything, over a connection that has just been made or, where the root was in
+    /// trouble, over the same one; no answer to an earlier request will come.
+    pub(super) fn begin_reading(&mut self) {
+        for directory in self.directories.values_mut() {
+            directory.give_up();
+        }
+        self.touched.clear();
+        self.requests.clear();
+        self.watched_bytes = 0;
+        self.distrust = None;
+        self.begin(Kind::Reading);
+    }
+
+    /// Looks for what the events did not tell, unless a pass is under way.
+    pub(super) fn begin_audit(&mut self) {
+        if self.pass.is_none() {
+            self.begin(Kind::Audit);
+        }
+    }
+
+    fn begin(&mut self, kind: Kind) {
+        self.pass = Some(Pass {
+            kind,
+            total: 0,
+            left: HashSet::new(),
+            root_read: false,
+            behind: 0,
+        });
+        self.requests.push_back(Request::Root);
+    }
+
+    /// Accepts a tree that is older than what was read before.
+    pub(super) fn forget_versions(&mut self) {
+        for directory in self.directories.values_mut() {
+            directory.forget_versions();
+        }
+    }
+
+    /// What to ask next.
+    pub(super) fn next_request(&mut self) -> Option<Request> {
+        self.requests.pop_front()
+    }
+
+    /// Lists that changed since the last call; some may be in it twice.
+    pub(super) fn take_touched(&mut self) -> Vec<Arc<str>> {
+        std::mem::take(&mut self.touched)
+    }
+
+    /// Interfaces of which events were found missing since the last call.
+    pub(super) fn take_missed(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.missed)
+    }
+
+    /// The reading or audit under way.
+    pub(super) fn pass(&self) -> Option<&Pass> {
+        self.pass.as_ref()
+    }
+
+    /// The reading or audit that is complete, once.
+    pub(super) fn take_completed(&mut self) -> Option<Pass> {
+        self.pass
+            .take_if(|pass| pass.root_read && pass.left.is_empty())
+    }
+
+    /// Why nothing may be told now.
+    pub(super) fn distrust(&self) -> Option<&Distrust> {
+        self.distrust.as_ref()
+    }
+
+    /// Every directory that is a list, sorted.
+    pub(super) fn lists(&self) -> Vec<Arc<str>> {
+        let is_list = |(_, directory): &(_, &Directory)| directory.held != Held::Nothing;
+        let held = self.directories.iter().filter(is_list);
+        let mut names: Vec<_> = held.map(|(name, _)| name.clone()).collect();
+        names.sort_unstable();
+        names
+    }
+
+    /// What is to be told of a directory; the empty list if it does not exist.
+    pub(super) fn news(&self, name: &str) -> News {
+        let list = interface_of(name).into();
+        let (mut providers, mut rejected) = (Vec::new(), Vec::new());
+        if let Some(directory) = self.directories.get(name) {
+            if let Held::Unreadable(reason) = &directory.held {
+                let reason = reason.clone();
+                return News::Unreadable { list, reason };
+            }
+            for entry in directory.nodes.values() {
+                match entry {
+                    Entry::Provider(provider) => providers.push(provider.clone()),
+                    Entry::Rejected(rejection) => rejected.push((**rejection).clone()),
+                }
+            }
+        }
+        News::Providers(ProviderList {
+            list,
+            providers,
+            rejected,
+        })
+    }
+
+    pub(super) fn summary(&self) -> Summary {
+        let mut summary = Summary::default();
+        for directory in self.directories.values() {
+            match directory.held {
+                Held::Nothing => continue,
+                Held::All => summary.interfaces += 1,
+                Held::Unreadable(_) => summary.unreadable += 1,
+            }
+            let rejected = |entry: &&Entry| matches!(entry, Entry::Rejected(_));
+            let rejected = directory.nodes.values().filter(rejected).count();
+            summary.rejected += rejected;
+            summary.providers += directory.nodes.len() - rejected;
+        }
+        summary
+    }
+
+    /// Takes in an event of the recursive watch on the root.
+    pub(super) fn event(&mut self, path: &str, change: Change) {
+        let root = self.root.clone();
+        match (root.place(path), change) {
+            (None, _) | (Some(Place::Root), Change::Created) => {}
+            (Some(Place::Root), Change::Deleted) => self.distrust = Some(Distrust::RootMissing),
+            (Some(Place::Interface(name)), Change::Created) => drop(self.known(name)),
+            (Some(Place::Interface(name)), Change::Deleted) => self.interface_deleted(name),
+            (Some(Place::Providers(name)), change) => self.directory_event(name, change),
+            (Some(Place::Provider { directory, node }), change) => {
+                self.node_event(directory, node, change);
+            }
+        }
+    }
+
+    fn interface_deleted(&mut self, name: &str) {
+        let Some((name, directory)) = self.directories.get_key_value(name) else {
+            return;
+        };
+        let (name, asked) = (name.clone(), directory.is_asked());
+        self.directory_event(&name, Change::Deleted);
+        if !asked {
+            // Else its answer would be taken for that of a successor.
+            self.directories.remove(&name);
+        }
+        if self.directories.is_empty() && !self.empty_root_allowed {
+            self.distrust = Some(Distrust::RootEmpty);
+        }
+    }
+
+    fn directory_event(&mut self, name: &str, change: Change) {
+        let name = self.known(name);
+        let Some(directory) = self.directories.get_mut(&name) else {
+            return;
+        };
+        let news = match change {
+            Change::Created => directory.created(),
+            Change::Deleted => directory.deleted(),
+        };
+        if change == Change::Created {
+            self.ask(&name);
+        }
+        if news {
+            self.touched.push(name);
+        }
+    }
+
+    fn node_event(&mut self, name: &str, node: &str, change: Change) {
+        let name = self.known(name);
+        let hash = xxh3_128_with_seed(node.as_bytes(), self.seed);
+        let entry = (change == Change::Created).then(|| {
+            Entry::read(
+                node,
+                &interface_of(&name),
+                &self.reading,
+                &mut self.interner,
+            )
+        });
+        let Some(directory) = self.directories.get_mut(&name) else {
+            return;
+        };
+        let unknown = directory.held == Held::Nothing;
+        if directory.node(hash, entry) {
+            self.touched.push(name);
+        } else if unknown {
+            self.ask(&name);
+        }
+    }
+
+    /// The child watch of a directory has fired.
+    pub(super) fn watch_fired(&mut self, name: &Arc<str>) {
+        self.watched_bytes = self.watched_bytes.saturating_sub(self.watch_size(name));
+        self.ask(name);
+    }
+
+    /// Takes in an answer. All events that arrived before it must have been taken in.
+    pub(super) fn answer(&mut self, answer: Answer) {
+        match answer {
+            Answer::Root(Ok(names)) => self.root_listed(&names),
+            Answer::Root(Err(refusal)) => self.root_refused(refusal),
+            Answer::Stat(name, version) => {
+                let directory = self.directories.get_mut(&name);
+                let verdict = directory.map_or(Verdict::Same, |d| d.stat(version));
+                self.judge(&name, verdict);
+            }
+            Answer::Listed(name, listing) => self.listed(&name, listing),
+        }
+    }
+
+    fn root_refused(&mut self, refusal: Refusal) {
+        match refusal {
+            Refusal::Missing if self.empty_root_allowed => self.root_listed(&[]),
+            Refusal::Missing => self.distrust = Some(Distrust::RootMissing),
+            Refusal::Other(reason) => self.distrust = Some(Distrust::RootUnreadable(reason)),
+        }
+    }
+
+    /// Everything under the root now gets looked at.
+    fn root_listed(&mut self, names: &[String]) {
+        let root = self.root.clone();
+        let interfaces = names.iter().filter(|name| root.may_be_interface(name));
+        let listed: HashSet<&str> = interfaces.map(String::as_str).collect();
+        let gone = |(name, d): &(&Arc<str>, &Directory)| {
+            !listed.contains(&***name) && !d.fresh && !d.is_asked()
+        };
+        let gone: Vec<_> = self
+            .directories
+            .iter()
+            .filter(gone)
+            .map(|(name, _)| name.clone())
+            .collect();
+        for name in gone {
+            if let Some(directory) = self.directories.remove(&name)
+                && directory.held != Held::Nothing
+            {
+                self.touched.push(name);
+            }
+        }
+        for name in listed {
+            self.known(name);
+        }
+        if self.directories.is_empty() && !self.empty_root_allowed {
+            self.distrust = Some(Distrust::RootEmpty);
+        }
+        let mut all: Vec<_> = self.directories.keys().cloned().collect();
+        all.sort_unstable();
+        for directory in self.directories.values_mut() {
+            directory.fresh = false;
+        }
+        for name in &all {
+            self.look_at(name);
+        }
+        if let Some(pass) = &mut self.pass {
+            pass.root_read = true;
+            pass.total = all.len();
+            pass.left = all.into_iter().collect();
+        }
+    }
+
+    /// Asks for as little as will tell whether a directory is as known.
+    fn look_at(&mut self, name: &Arc<str>) {
+        let reading = self
+            .pass
+            .as_ref()
+            .is_some_and(|pass| pass.kind == Kind::Reading);
+        let Some(directory) = self.directories.get_mut(name) else {
+            return;
+        };
+        if directory.is_versioned() && !(directory.silent && reading) {
+            if directory.ask() {
+                self.requests.push_back(Request::Stat(name.clone()));
+            }
+        } else {
+            self.ask(name);
+        }
+    }
+
+    /// Asks for a directory's nodes, unless an answer is awaited.
+    fn ask(&mut self, name: &Arc<str>) {
+        if self.directories.get_mut(name).is_some_and(Directory::ask) {
+            let request = self.list_request(name);
+            self.requests.push_back(request);
+        }
+    }
+
+    fn list_request(&mut self, name: &Arc<str>) -> Request {
+        let silent = self.directories.get(name).is_some_and(|d| d.silent);
+        let size = self.watch_size(name);
+        if silent && self.watched_bytes + size <= WATCHED_BYTES {
+            self.watched_bytes += size;
+            Request::Watch(name.clone())
+        } else {
+            Request::List(name.clone())
+        }
+    }
+
+    fn watch_size(&self, name: &str) -> usize {
+        self.root.providers(name).len()
+    }
+
+    fn listed(&mut self, name: &Arc<str>, listing: Result<(Vec<String>, Version), Refusal>) {
+        let parsed = listing.map(|(names, version)| (self.entries(name, &names), version));
+        let Some(directory) = self.directories.get_mut(name) else {
+            return;
+        };
+        let unreadable = matches!(directory.held, Held::Unreadable(_));
+        let verdict = directory.listed(parsed);
+        if verdict == Verdict::Different && !unreadable {
+            self.missed_events(name);
+        }
+        self.judge(name, verdict);
+    }
+
+    /// A directory turned out to be different from what its events said. Before and during a
+    /// complete reading that is no wonder; later it means that the server withholds events, as it
+    /// does since 3.8.4 and 3.9.2 for nodes that we may not read. Child watches still tell.
+    fn missed_events(&mut self, name: &Arc<str>) {
+        let reading = matches!(&self.pass, Some(pass) if pass.kind == Kind::Reading);
+        let Some(directory) = self.directories.get_mut(name) else {
+            return;
+        };
+        if reading || directory.silent {
+            return;
+        }
+        directory.silent = true;
+        self.ask(name);
+        self.missed.push(interface_of(name));
+    }
+
+    fn judge(&mut self, name: &Arc<str>, verdict: Verdict) {
+        match verdict {
+            Verdict::List => {
+                let request = self.list_request(name);
+                self.requests.push_back(request);
+                return;
+            }
+            Verdict::Same => {}
+            Verdict::Different => self.touched.push(name.clone()),
+            Verdict::Behind => {
+                let behind = self.pass.as_mut().map_or(1, |pass| {
+                    pass.behind += 1;
+                    pass.behind
+                });
+                self.distrust = Some(Distrust::Behind(behind));
+            }
+        }
+        if let Some(pass) = &mut self.pass {
+            pass.left.remove(name);
+        }
+    }
+
+    /// The entries of a directory, by hash. What is known already is not read again.
+    fn entries(&mut self, directory: &Arc<str>, names: &[String]) -> BTreeMap<NodeHash, Entry> {
+        let interface = interface_of(directory);
+        let known = self.directories.get(directory).map(|d| &d.nodes);
+        let mut entries = BTreeMap::new();
+        for name in names {
+            let hash = xxh3_128_with_seed(name.as_bytes(), self.seed);
+            let known = known.and_then(|nodes| nodes.get(&hash)).cloned();
+            let read = || Entry::read(name, &interface, &self.reading, &mut self.interner);
+            entries.insert(hash, known.unwrap_or_else(read));
+        }
+        entries
+    }
+
+    /// The directory `name`, which is there as far as can be known.
+    fn known(&mut self, name: &str) -> Arc<str> {
+        if let Some((name, _)) = self.directories.get_key_value(name) {
+            let name = name.clone();
+            if let Some(directory) = self.directories.get_mut(&name) {
+                directory.fresh = true;
+            }
+            return name;
+        }
+        let name: Arc<str> = name.into();
+        self.directories.entry(name.clone()).or_default().fresh = true;
+        name
+    }
+}
+
+impl Entry {
+    /// Reads a node's name: a provider's URL, encoded.
+    fn read(node: &str, interface: &str, reading: &Reading, interner: &mut Interner) -> Self {
+        let refuse =
+            |subject: &str, error| Self::Rejected(Box::new(Rejection::new(subject, error)));
+        let url = match form_decode(node) {
+            Ok(url) => url,
+            Err(error) => return refuse(node, error),
+        };
+        match Provider::parse(&url, interface, reading) {
+            Ok(provider) => Self::Provider(interner.share(provider)),
+            Err(error) => refuse(&url, error),
+        }
+    }
+}
+
+impl Pass {
+    /// Directories that are verified.
+    pub(super) fn done(&self) -> usize {
+        self.total - self.left.len()
+    }
+}
