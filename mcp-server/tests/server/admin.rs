@@ -44,6 +44,7 @@ async fn it_tells_life_readiness_metrics_and_clients() {
         metrics: Arc::clone(&server.metrics),
         telemetry: server.telemetry.clone(),
         published: server.publish.subscribe(),
+        status: tokio::sync::watch::channel(Arc::default()).1,
         stop: server.stop.subscribe(),
     };
     let admin = tokio::spawn(admin.run(listener));
