@@ -85,9 +85,9 @@ fn servers_that_restart_in_turn_lose_nothing() {
             ensemble.leader().await;
             let writer = Estate::new(ensemble.client().await, "/dubbo");
             let service = format!("com.acme.Service{round}");
+            writer.add_interface(&service).await;
             for n in 0..20 {
                 let host = format!("10.0.{round}.{n}");
-                writer.add_interface(&service).await;
                 let path = writer.path(&service, &url(&service, &host, 100, 1));
                 super::estate::create_only(&writer.client, &path, b"", open()).await;
                 if n == 10 {

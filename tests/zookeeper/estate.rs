@@ -92,7 +92,8 @@ pub(crate) fn url(interface: &str, host: &str, weight: u32, timestamp: u64) -> S
     format!(
         "dubbo://{host}:20880/{interface}?application=acme-orders&deprecated=false&dubbo=2.0.2\
          &dynamic=true&generic=false&interface={interface}\
-         &methods=create,find,findAll,remove,update,count,exists,archive\
+         &methods=archive,archiveAll,count,countByCustomer,create,createAll,exists,find,findAll,\
+         findByCustomer,remove,removeAll,update,updateAll\
          &prefer.serialization=fastjson2,hessian2&release=3.2.16&revision=1.4.2\
          &service-name-mapping=true&side=provider&timestamp={timestamp}&weight={weight}"
     )

@@ -71,10 +71,10 @@ fn what_cannot_be_read_is_named_and_everything_else_is_served() {
                  (DUBBO_IP_TO_REGISTRY)",
                 "consumer:// is not a provider",
                 "no scheme:// at the beginning",
-                "no two hex digits after the % at byte 37",
+                "no two hex digits after the % at byte 33",
                 "not UTF-8 from decoded byte 51 on",
                 "port \"\" is not a number from 1 to 65535",
-                "the entry is 80041 bytes long, more than 65536",
+                "the entry is 160061 bytes long, more than 65536",
             ]
         );
         assert_eq!(
