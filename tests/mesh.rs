@@ -9,6 +9,7 @@ mod hostile;
 mod members;
 mod pushes;
 mod scale;
+mod tls;
 mod traffic;
 
 use std::net::{Ipv4Addr, SocketAddr};

@@ -1,4 +1,6 @@
-//! Hundreds of services on one port number.
+//! Hundreds of services on one port number, thousands in one answer.
+
+use std::collections::BTreeMap;
 
 use support::{EnvoySettings, GATEWAY, IstiodSettings, Namespace, isolated, work_dir};
 
@@ -112,5 +114,64 @@ fn five_hundred_interfaces_on_one_port_in_http2_mode() {
         })
         .await;
         assert!(!envoy.page("/listeners").await.unwrap().contains("20880"));
+    });
+}
+
+/// 30,000 endpoints, more than the 4 MB at which gRPC libraries cut by default. A restart of
+/// `dubbo-mesh` sends it all again, and istiod finds nothing new.
+#[test]
+fn a_set_of_many_megabytes_arrives_whole() {
+    const SERVICES: usize = 5_000;
+    isolated(async || {
+        let url = |n: usize| {
+            let service = n / 6;
+            format!(
+                "- dubbo://10.9.{}.{}:20880/com.acme.department.api.Service{service}?application=department-{}\n",
+                n / 250,
+                n % 250 + 1,
+                service % 97,
+            )
+        };
+        let file = work_dir().join("providers.yaml");
+        std::fs::write(&file, (0..SERVICES * 6).map(url).collect::<String>()).unwrap();
+        let registry = format!("file:{}", file.display());
+        let mesh = serve(&["--registry", &registry]).await;
+        let istiod = IstiodSettings::new(&[SOURCE]).start().await;
+        let held = async || Ok(istiod.configs("ServiceEntry").await?.len());
+        becomes("every service", SERVICES, held).await;
+        let bytes =
+            super::admin("/clients").await.unwrap()["published"]["ServiceEntry"]["bytes"].as_u64();
+        assert!(bytes.unwrap() > 5_000_000, "{bytes:?}");
+        let versions = async || {
+            let configs = istiod.configs("ServiceEntry").await?;
+            let text = |value: &serde_json::Value| value.to_string();
+            let version = |config: &serde_json::Value| {
+                let metadata = &config["metadata"];
+                (text(&metadata["name"]), text(&metadata["resourceVersion"]))
+            };
+            Ok::<_, String>(configs.iter().map(version).collect::<BTreeMap<_, _>>())
+        };
+        let before = versions().await.unwrap();
+        let pushes = || {
+            let log = istiod.process().log();
+            log.lines()
+                .filter(|line| line.contains("Push debounce stable"))
+                .count()
+        };
+        let seen = pushes();
+        assert!(seen > 0, "istiod says it in other words now");
+
+        assert!(mesh.stop().await.success());
+        let _mesh = serve(&["--registry", &registry]).await;
+        becomes("it is back", true, async || {
+            let listing = super::admin("/clients").await?;
+            let types = &listing["clients"][0]["types"]["networking.istio.io/v1/ServiceEntry"];
+            Ok(types["acked_version"].is_string())
+        })
+        .await;
+        // Compared as a whole, but not printed: that would be a megabyte.
+        assert!(versions().await.unwrap() == before, "versions changed");
+        assert_eq!(pushes(), seen);
+        assert_eq!(complaints(&istiod), [""; 0]);
     });
 }
