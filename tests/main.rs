@@ -5,4 +5,5 @@
 //! other crates need none of it.
 
 mod isolation;
+mod oracle;
 mod servers;
