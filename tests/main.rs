@@ -11,5 +11,6 @@
 
 mod isolation;
 mod mesh;
+mod oracle;
 mod servers;
 mod zookeeper;

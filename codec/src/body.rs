@@ -8,7 +8,7 @@ use crate::attachment::Attachments;
 use crate::error::{Error, ErrorKind, Limit, Limits, What};
 use crate::exception::{Exception, HessianSight, JsonbSight};
 use crate::frame::Serialization;
-use crate::hessian2;
+use crate::hessian2::{self, Tables};
 use crate::inline::Inline;
 use crate::jsonb;
 use crate::reader::Reader;
@@ -39,7 +39,6 @@ pub(crate) struct BodyReader<'a, 'l> {
     pub(crate) r: Reader<'a>,
     format: Format,
     limits: &'l Limits,
-    tables: hessian2::Tables,
 }
 
 impl<'a, 'l> BodyReader<'a, 'l> {
@@ -48,7 +47,6 @@ impl<'a, 'l> BodyReader<'a, 'l> {
             r: Reader::new(body),
             format,
             limits,
-            tables: hessian2::Tables::default(),
         }
     }
 
@@ -97,9 +95,9 @@ impl<'a, 'l> BodyReader<'a, 'l> {
 
     /// Passes over one value.
     #[inline]
-    pub(crate) fn skip(&mut self) -> Result<(), Error> {
+    pub(crate) fn skip(&mut self, tables: &mut Tables) -> Result<(), Error> {
         match self.format {
-            Format::Hessian2 => hessian2::walk(&mut self.r, &mut self.tables, self.limits, &mut ()),
+            Format::Hessian2 => hessian2::walk(&mut self.r, tables, self.limits, &mut ()),
             Format::Jsonb => jsonb::framed(&mut self.r, What::Value, |r| {
                 jsonb::walk(r, self.limits, &mut ())
             }),
@@ -107,12 +105,12 @@ impl<'a, 'l> BodyReader<'a, 'l> {
     }
 
     /// Passes over an exception and tells what can be seen of it.
-    pub(crate) fn exception(&mut self) -> Result<Exception<'a>, Error> {
+    pub(crate) fn exception(&mut self, tables: &mut Tables) -> Result<Exception<'a>, Error> {
         let start = self.r.at();
         let mut found = match self.format {
             Format::Hessian2 => {
                 let mut sight = HessianSight::default();
-                hessian2::walk(&mut self.r, &mut self.tables, self.limits, &mut sight)?;
+                hessian2::walk(&mut self.r, tables, self.limits, &mut sight)?;
                 sight.found
             }
             Format::Jsonb => {
@@ -128,17 +126,17 @@ impl<'a, 'l> BodyReader<'a, 'l> {
     }
 
     /// Passes over the attachments and remembers where each one is.
-    pub(crate) fn attachments(&mut self) -> Result<Entries, Error> {
+    pub(crate) fn attachments(&mut self, tables: &mut Tables) -> Result<Entries, Error> {
         match self.format {
-            Format::Hessian2 => self.hessian_entries(),
+            Format::Hessian2 => self.hessian_entries(tables),
             Format::Jsonb => self.jsonb_entries(),
         }
     }
 
-    fn hessian_entries(&mut self) -> Result<Entries, Error> {
+    fn hessian_entries(&mut self, tables: &mut Tables) -> Result<Entries, Error> {
         let start = self.r.at();
         let mut entries = Entries::at(start);
-        if hessian2::begin_map(&mut self.r, &mut self.tables, self.limits, &mut ())? {
+        if hessian2::begin_map(&mut self.r, tables, self.limits, &mut ())? {
             entries.first = self.r.at() as u32;
             while self.r.peek() != Some(b'Z') {
                 let key = self.r.at();
@@ -147,9 +145,9 @@ impl<'a, 'l> BodyReader<'a, 'l> {
                     let kind = ErrorKind::UnexpectedByte(b'C');
                     return Err(self.r.error(What::AttachmentKey, kind));
                 }
-                self.entry_part()?;
+                self.entry_part(tables)?;
                 let value = self.r.at();
-                self.entry_part()?;
+                self.entry_part(tables)?;
                 entries.push(key, value, self.limits)?;
             }
             entries.end = self.r.at() as u32;
@@ -179,13 +177,13 @@ impl<'a, 'l> BodyReader<'a, 'l> {
 
     /// A key or a value: nearly always a string.
     #[inline]
-    fn entry_part(&mut self) -> Result<(), Error> {
+    fn entry_part(&mut self, tables: &mut Tables) -> Result<(), Error> {
         match self.r.peek() {
             Some(0x00..=0x1f | 0x30..=0x33) => {
                 let four = self.limits.four_byte_utf8;
                 hessian2::read_string(&mut self.r, four, What::Attachments).map(|_| ())
             }
-            _ => self.skip(),
+            _ => self.skip(tables),
         }
     }
 }

@@ -75,6 +75,12 @@ impl<'a> Reader<'a> {
         Ok(*found)
     }
 
+    /// Moves over `len` bytes of what [`rest`](Self::rest) showed.
+    #[inline]
+    pub(crate) fn skip(&mut self, len: usize) {
+        self.at = (self.at + len).min(self.bytes.len());
+    }
+
     #[inline]
     pub(crate) fn take(&mut self, len: usize, what: What) -> Result<&'a [u8], Error> {
         let Some(found) = self.rest().get(..len) else {

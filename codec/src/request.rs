@@ -13,6 +13,7 @@ use crate::attachment::{AttachmentValue, Attachments};
 use crate::body::{BodyReader, Entries, Format};
 use crate::error::{Error, ErrorKind, Limit, Limits, What};
 use crate::frame::{FrameHead, Serialization};
+use crate::hessian2::Tables;
 use crate::inline::Inline;
 use crate::service::{ServiceKey, ServiceKeyError};
 use crate::text::Text;
@@ -114,8 +115,8 @@ impl<'a> RequestPeek<'a> {
 
     /// Whether this is a call by name, `$invoke` or `$invokeAsync`, as Java's `GenericFilter` has it.
     pub fn is_generic(&self) -> bool {
-        matches!(self.parameters, Parameters::Types(types) if types == GENERIC_TYPES)
-            && (self.method == "$invoke" || self.method == "$invokeAsync")
+        (self.method == "$invoke" || self.method == "$invokeAsync")
+            && matches!(self.parameters, Parameters::Types(types) if types == GENERIC_TYPES)
     }
 
     /// The method that is called in the end: of a generic call its first argument.
@@ -155,19 +156,19 @@ fn read_parameters<'a>(reader: &mut BodyReader<'a, '_>) -> Result<Parameters<'a>
 
 /// How many descriptors `types` are (JVM specification, 4.3.2); `None` if they are not whole.
 fn count_types(types: Text<'_>) -> Option<u32> {
-    let mut units = types.units();
+    let text = types.to_str_lossy();
+    let mut rest = text.as_bytes();
     let mut count = 0;
-    while let Some(mut unit) = units.next() {
-        while unit == u16::from(b'[') {
-            unit = units.next()?;
-        }
-        match u8::try_from(unit).ok()? {
-            b'Z' | b'B' | b'C' | b'D' | b'F' | b'I' | b'J' | b'S' => {}
-            b'L' => {
-                units.by_ref().find(|unit| *unit == u16::from(b';'))?;
+    while let [first, after @ ..] = rest {
+        rest = match first {
+            b'[' if !after.is_empty() => {
+                rest = after;
+                continue;
             }
+            b'Z' | b'B' | b'C' | b'D' | b'F' | b'I' | b'J' | b'S' => after,
+            b'L' => &after[after.iter().position(|byte| *byte == b';')? + 1..],
             _ => return None,
-        }
+        };
         count += 1;
     }
     Some(count)
@@ -237,12 +238,13 @@ impl<'a> Request<'a> {
                 ErrorKind::Limit(Limit::Arguments),
             ));
         }
+        let mut tables = Tables::default();
         let mut arguments = Inline::default();
         for _ in 0..count {
             arguments.push(reader.r.at() as u32);
-            reader.skip()?;
+            reader.skip(&mut tables)?;
         }
-        let entries = reader.attachments()?;
+        let entries = reader.attachments(&mut tables)?;
         let index = RequestIndex {
             serialization: head.serialization,
             format,

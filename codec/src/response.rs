@@ -12,6 +12,7 @@ use crate::body::{BodyReader, Entries, Format};
 use crate::error::{Error, ErrorKind, Limits, What};
 use crate::exception::Exception;
 use crate::frame::{FrameHead, Serialization, Status};
+use crate::hessian2::Tables;
 use crate::text::Text;
 
 /// A whole response that is no event, borrowed.
@@ -48,9 +49,10 @@ impl<'a> Response<'a> {
         if body.len() != head.body_len as usize {
             return Err(Error::new(body.len(), What::Body, ErrorKind::BadLength));
         }
+        let mut tables = Tables::default();
         let mut reader = BodyReader::new(format, body, limits);
         let (outcome, has_attachments) = if head.status.is_ok() {
-            read_result(&mut reader)?
+            read_result(&mut reader, &mut tables)?
         } else {
             (
                 Outcome::Failed(reader.optional_string(What::ErrorMessage)?),
@@ -58,7 +60,7 @@ impl<'a> Response<'a> {
             )
         };
         let entries = match has_attachments {
-            true => reader.attachments()?,
+            true => reader.attachments(&mut tables)?,
             false => Entries::at(reader.r.at()),
         };
         let serialization = head.serialization;
@@ -97,14 +99,17 @@ impl<'a> Response<'a> {
     }
 }
 
-fn read_result<'a>(reader: &mut BodyReader<'a, '_>) -> Result<(Outcome<'a>, bool), Error> {
+fn read_result<'a>(
+    reader: &mut BodyReader<'a, '_>,
+    tables: &mut Tables,
+) -> Result<(Outcome<'a>, bool), Error> {
     let at = reader.r.at();
     let flag = reader.flag()?;
     let start = reader.r.at();
     let outcome = match flag {
-        0 | 3 => Outcome::Exception(reader.exception()?),
+        0 | 3 => Outcome::Exception(reader.exception(tables)?),
         1 | 4 => {
-            reader.skip()?;
+            reader.skip(tables)?;
             Outcome::Value(reader.r.since(start))
         }
         2 | 5 => Outcome::Null,

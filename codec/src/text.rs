@@ -47,6 +47,15 @@ impl<'a> Text<'a> {
         }
     }
 
+    /// Text of UTF-16 units, high byte first, lone surrogates included: what no Rust string can hold.
+    /// A last odd byte is ignored.
+    pub const fn from_utf16_be(bytes: &'a [u8]) -> Self {
+        Self {
+            bytes,
+            encoding: Encoding::Utf16Be,
+        }
+    }
+
     pub(crate) const fn of(bytes: &'a [u8], encoding: Encoding) -> Self {
         Self { bytes, encoding }
     }
@@ -96,8 +105,9 @@ impl<'a> Text<'a> {
 
     /// The bytes if they are CESU-8 as they are: no sequence of four.
     pub(crate) fn as_cesu8_bytes(&self) -> Option<&'a [u8]> {
-        self.utf8_like()
-            .filter(|bytes| bytes.iter().all(|byte| *byte < 0xf0))
+        self.utf8_like().filter(|bytes| {
+            bytes.is_ascii() || bytes.iter().fold(0, |max, byte| *byte.max(&max)) < 0xf0
+        })
     }
 }
 

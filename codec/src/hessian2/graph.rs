@@ -152,6 +152,16 @@ impl<'a> Graph<'a> {
         self.nodes.len()
     }
 
+    /// The node at a place in the graph's order.
+    pub fn node_id(&self, index: usize) -> Option<NodeId> {
+        (index < self.nodes.len()).then_some(NodeId(index as u32))
+    }
+
+    /// The class at a place in the graph's order.
+    pub fn class_id(&self, index: usize) -> Option<ClassId> {
+        (index < self.classes.len()).then_some(ClassId(index as u32))
+    }
+
     /// There are none.
     pub const fn is_empty(&self) -> bool {
         self.nodes.is_empty()

@@ -22,14 +22,26 @@ pub(crate) fn read<'a>(r: &mut Reader<'a>, four: bool, what: What) -> Result<Tex
     read_after(r, lead, four, what)
 }
 
-/// Reads the string whose lead byte was `lead`. The common case, up to 31 units, is all ASCII.
-#[inline]
+/// Reads the string whose lead byte was `lead`. The common case, short and ASCII, is kept small so
+/// that it can be part of its caller.
+#[inline(always)]
 pub(crate) fn read_after<'a>(
     r: &mut Reader<'a>,
     lead: u8,
     four: bool,
     what: What,
 ) -> Result<Text<'a>, Error> {
+    if lead <= 0x1f
+        && let Some(bytes) = short_ascii(r.rest(), usize::from(lead))
+    {
+        r.skip(bytes.len());
+        return Ok(Text::of(bytes, Encoding::Cesu8));
+    }
+    read_any(r, lead, four, what)
+}
+
+#[inline(never)]
+fn read_any<'a>(r: &mut Reader<'a>, lead: u8, four: bool, what: What) -> Result<Text<'a>, Error> {
     let units = match lead {
         0x00..=0x1f => usize::from(lead),
         0x30..=0x33 => usize::from(lead - 0x30) << 8 | usize::from(r.byte(what)?),
@@ -76,7 +88,7 @@ pub(crate) fn chunk_head(bytes: &[u8]) -> Option<(usize, &[u8])> {
 fn data<'a>(r: &mut Reader<'a>, units: usize, four: bool, what: What) -> Result<&'a [u8], Error> {
     let rest = r.rest();
     if let Some(short) = rest.get(..units)
-        && is_ascii(short)
+        && short.is_ascii()
     {
         return r.take(units, what);
     }
@@ -86,27 +98,22 @@ fn data<'a>(r: &mut Reader<'a>, units: usize, four: bool, what: What) -> Result<
     }
 }
 
-/// Whether all of `bytes` are ASCII; short inputs take two overlapping loads.
-#[inline]
-fn is_ascii(bytes: &[u8]) -> bool {
+/// The first `len` bytes, below 32, if all are ASCII and it can be told with whole loads.
+#[inline(always)]
+fn short_ascii(rest: &[u8], len: usize) -> Option<&[u8]> {
     const HIGH: u64 = 0x8080_8080_8080_8080;
-    let ends = |bytes: &[u8]| match (bytes.first_chunk::<8>(), bytes.last_chunk::<8>()) {
-        (Some(a), Some(b)) => Some((u64::from_ne_bytes(*a) | u64::from_ne_bytes(*b)) & HIGH == 0),
-        _ => None,
+    let block = rest.first_chunk::<32>()?;
+    let [a, b, c, d] = block.as_chunks::<8>().0 else {
+        return None;
     };
-    match bytes.len() {
-        0..8 => bytes.iter().fold(0, |all, byte| all | byte) < 0x80,
-        8..=16 => ends(bytes).unwrap_or(false),
-        17..=32 => {
-            let (a, b) = bytes.split_at(16);
-            ends(a).unwrap_or(false)
-                && match ends(b) {
-                    Some(ascii) => ascii,
-                    None => b.iter().fold(0, |all, byte| all | byte) < 0x80,
-                }
-        }
-        _ => bytes.is_ascii(),
+    let words = [a, b, c, d].map(|word| u64::from_le_bytes(*word) & HIGH);
+    // Byte `i` of a word at place `w` counts if 8 w + i < len.
+    let mut high = 0;
+    for (place, word) in words.into_iter().enumerate() {
+        let bits = (len * 8).saturating_sub(place * 64).min(64) as u32;
+        high |= word & !u64::MAX.checked_shl(bits).unwrap_or(0);
     }
+    if high == 0 { rest.get(..len) } else { None }
 }
 
 /// Length in bytes of the `units` UTF-16 units that `bytes` begin with, or the offset and kind of

@@ -120,28 +120,32 @@ impl<'a> Writer<'a> {
 
     /// A string.
     pub fn string(&mut self, text: Text<'_>) {
-        if let Some(bytes) = text.as_cesu8_bytes() {
-            // Validated sequences have one lead each, and each is one unit.
-            let units = bytes.iter().filter(|byte| **byte & 0xc0 != 0x80).count();
-            if units <= STRING_CHUNK {
-                self.string_head(units);
-                return self.bytes.extend_from_slice(bytes);
+        match text.as_cesu8_bytes() {
+            Some(bytes) => self.cesu8(bytes),
+            None => {
+                let mut bytes = Vec::new();
+                text.units().for_each(|unit| push_unit(&mut bytes, unit));
+                self.cesu8(&bytes);
             }
         }
-        self.long_string(&text.units().collect::<Vec<u16>>());
     }
 
-    fn long_string(&mut self, mut units: &[u16]) {
-        while units.len() > STRING_CHUNK {
+    fn cesu8(&mut self, mut bytes: &[u8]) {
+        // Validated sequences have one lead each, and each is one unit.
+        let mut units = bytes.iter().filter(|byte| is_lead(**byte)).count();
+        while units > STRING_CHUNK {
+            let mut chunk = STRING_CHUNK;
+            let mut end = nth_lead(bytes, chunk);
             // A chunk does not end between the halves of a pair.
-            let splits_pair = (0xd800..0xdc00).contains(&units[STRING_CHUNK - 1]);
-            let (chunk, rest) = units.split_at(STRING_CHUNK - usize::from(splits_pair));
-            self.lead_and(b'R', (chunk.len() as u16).to_be_bytes());
-            self.cesu8(chunk);
-            units = rest;
+            if let Some([0xed, 0xa0..=0xaf, _]) = bytes[..end].last_chunk::<3>() {
+                (chunk, end) = (chunk - 1, end - 3);
+            }
+            self.lead_and(b'R', (chunk as u16).to_be_bytes());
+            self.bytes.extend_from_slice(&bytes[..end]);
+            (units, bytes) = (units - chunk, &bytes[end..]);
         }
-        self.string_head(units.len());
-        self.cesu8(units);
+        self.string_head(units);
+        self.bytes.extend_from_slice(bytes);
     }
 
     fn string_head(&mut self, units: usize) {
@@ -150,17 +154,6 @@ impl<'a> Writer<'a> {
             0..0x20 => self.bytes.push(low),
             0x20..0x400 => self.bytes.extend([0x30 + high, low]),
             _ => self.bytes.extend([b'S', high, low]),
-        }
-    }
-
-    fn cesu8(&mut self, units: &[u16]) {
-        for unit in units {
-            let [top, middle, low] = [unit >> 12, unit >> 6 & 0x3f, unit & 0x3f].map(|n| n as u8);
-            match unit {
-                0..0x80 => self.bytes.push(*unit as u8),
-                0x80..0x800 => self.bytes.extend([0xc0 | middle, 0x80 | low]),
-                _ => self.bytes.extend([0xe0 | top, 0x80 | middle, 0x80 | low]),
-            }
         }
     }
 
@@ -271,5 +264,33 @@ impl<'a> Writer<'a> {
     fn lead_and<const N: usize>(&mut self, lead: u8, rest: [u8; N]) {
         self.bytes.push(lead);
         self.bytes.extend(rest);
+    }
+}
+
+const fn is_lead(byte: u8) -> bool {
+    byte & 0xc0 != 0x80
+}
+
+/// Where the sequence after the first `n` begins.
+fn nth_lead(bytes: &[u8], n: usize) -> usize {
+    let (mut at, mut left) = (0, n);
+    for block in bytes.chunks(64) {
+        let leads = block.iter().filter(|byte| is_lead(**byte)).count();
+        if leads > left {
+            let mut places = block.iter().enumerate().filter(|(_, byte)| is_lead(**byte));
+            return at + places.nth(left).map_or(block.len(), |(place, _)| place);
+        }
+        (at, left) = (at + block.len(), left - leads);
+    }
+    at
+}
+
+/// Appends a UTF-16 unit as a sequence of its own.
+fn push_unit(out: &mut Vec<u8>, unit: u16) {
+    let [top, middle, low] = [unit >> 12, unit >> 6 & 0x3f, unit & 0x3f].map(|n| n as u8);
+    match unit {
+        0..0x80 => out.push(unit as u8),
+        0x80..0x800 => out.extend([0xc0 | middle, 0x80 | low]),
+        _ => out.extend([0xe0 | top, 0x80 | middle, 0x80 | low]),
     }
 }

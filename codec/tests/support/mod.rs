@@ -153,6 +153,8 @@ impl Show {
                         } => {
                             for (place, (name, value)) in names.iter().zip(fields).enumerate() {
                                 let before = if place == 0 { "" } else { "," };
+                                let name = quote(*name);
+                                let name = &name[1..name.len() - 1];
                                 steps.push(Step::Verbatim(format!("{before}{name}=")));
                                 steps.push(Step::Value(*value));
                             }

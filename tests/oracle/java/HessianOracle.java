@@ -182,7 +182,7 @@ public class HessianOracle {
                     Object p = n.parts.get(i);
                     todo.push(p == null ? NULL : p);
                     String before = i == 0 ? "" : n.kind == '{' && i % 2 == 1 ? "=" : ",";
-                    todo.push(new Verbatim(n.kind == '(' ? before + n.fields[i] + "=" : before));
+                    todo.push(new Verbatim(n.kind == '(' ? before + escape(n.fields[i]) + "=" : before));
                 }
             }
         }
@@ -190,10 +190,11 @@ public class HessianOracle {
     static final Object NULL = new Object();
     static final class Verbatim { final String text; Verbatim(String text) { this.text = text; } }
 
-    static String quote(String s) {
-        StringBuilder b = new StringBuilder("\"");
+    static String quote(String s) { return '"' + escape(s) + '"'; }
+    static String escape(String s) {
+        StringBuilder b = new StringBuilder();
         for (char c : s.toCharArray()) { if (c == '"' || c == '\\') b.append('\\').append(c); else if (c >= 32 && c < 127) b.append(c); else b.append(String.format("\\u%04x", (int) c)); }
-        return b.append('"').toString();
+        return b.toString();
     }
     static byte[] unhex(String s) { byte[] r = new byte[s.length() / 2]; for (int i = 0; i < r.length; i++) r[i] = (byte) Integer.parseInt(s.substring(2 * i, 2 * i + 2), 16); return r; }
     static String hex(byte[] b) { StringBuilder s = new StringBuilder(); for (byte x : b) s.append(Character.forDigit(x >> 4 & 15, 16)).append(Character.forDigit(x & 15, 16)); return s.toString(); }
