@@ -81,6 +81,7 @@ impl<'a> RequestPeek<'a> {
     }
 
     /// Leaves the reader at the first argument.
+    #[inline(always)]
     fn read(reader: &mut BodyReader<'a, '_>) -> Result<Self, Error> {
         let mut fields = [0; 6];
         let dubbo_version = reader.string(What::DubboVersion)?;
@@ -156,8 +157,14 @@ fn read_parameters<'a>(reader: &mut BodyReader<'a, '_>) -> Result<Parameters<'a>
 
 /// How many descriptors `types` are (JVM specification, 4.3.2); `None` if they are not whole.
 fn count_types(types: Text<'_>) -> Option<u32> {
-    let text = types.to_str_lossy();
-    let mut rest = text.as_bytes();
+    let lossy;
+    let mut rest = match types.utf8_like() {
+        Some(bytes) => bytes,
+        None => {
+            lossy = types.to_str_lossy();
+            lossy.as_bytes()
+        }
+    };
     let mut count = 0;
     while let [first, after @ ..] = rest {
         rest = match first {
