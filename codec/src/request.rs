@@ -173,12 +173,25 @@ fn count_types(types: Text<'_>) -> Option<u32> {
                 continue;
             }
             b'Z' | b'B' | b'C' | b'D' | b'F' | b'I' | b'J' | b'S' => after,
-            b'L' => &after[after.iter().position(|byte| *byte == b';')? + 1..],
+            b'L' => behind_semicolon(after)?,
             _ => return None,
         };
         count += 1;
     }
     Some(count)
+}
+
+/// What comes after the first `;`, looked for eight bytes at a time.
+fn behind_semicolon(bytes: &[u8]) -> Option<&[u8]> {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    let (words, _) = bytes.as_chunks::<8>();
+    let has = |word: &[u8; 8]| {
+        let zero_where_found = u64::from_le_bytes(*word) ^ (ONES * b';' as u64);
+        zero_where_found.wrapping_sub(ONES) & !zero_where_found & (ONES << 7) != 0
+    };
+    let before = words.iter().take_while(|word| !has(word)).count() * 8;
+    let rest = bytes.get(before..)?;
+    rest.get(rest.iter().position(|byte| *byte == b';')? + 1..)
 }
 
 /// Where everything in a request's body is: offsets alone, to be kept beside the buffer.
