@@ -147,6 +147,10 @@ impl<'a, 'i> Attachments<'a, 'i> {
 
 fn hessian_value(raw: &[u8]) -> Option<AttachmentValue<'_>> {
     use hessian2::Scalar;
+    if let [0x00..=0x1f | 0x30..=0x33, ..] = raw {
+        let text = hessian2::read_string(&mut Reader::new(raw), true, What::Attachments);
+        return text.ok().map(AttachmentValue::String);
+    }
     Some(match hessian2::scalar(raw)? {
         Scalar::String(text) => AttachmentValue::String(text),
         Scalar::Int(value) => AttachmentValue::Int(value),

@@ -51,7 +51,7 @@ impl<'a, 'l> BodyReader<'a, 'l> {
     }
 
     /// A string; `None` is null.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn optional_string(&mut self, what: What) -> Result<Option<Text<'a>>, Error> {
         match self.format {
             Format::Hessian2 if self.r.peek() == Some(b'N') => self.r.byte(what).map(|_| None),
@@ -61,7 +61,7 @@ impl<'a, 'l> BodyReader<'a, 'l> {
     }
 
     /// A string that must not be null.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn string(&mut self, what: What) -> Result<Text<'a>, Error> {
         if self.format == Format::Hessian2 {
             return hessian2::read_string(&mut self.r, self.limits.four_byte_utf8, what);
@@ -178,12 +178,10 @@ impl<'a, 'l> BodyReader<'a, 'l> {
     /// A key or a value: nearly always a string.
     #[inline]
     fn entry_part(&mut self, tables: &mut Tables) -> Result<(), Error> {
-        match self.r.peek() {
-            Some(0x00..=0x1f | 0x30..=0x33) => {
-                let four = self.limits.four_byte_utf8;
-                hessian2::read_string(&mut self.r, four, What::Attachments).map(|_| ())
-            }
-            _ => self.skip(tables),
+        if hessian2::skip_short(&mut self.r) {
+            Ok(())
+        } else {
+            self.skip(tables)
         }
     }
 }

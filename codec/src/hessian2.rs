@@ -27,5 +27,8 @@ pub use string::Binary;
 pub use write::Writer;
 
 pub(crate) use decode::Decoder;
-pub(crate) use string::{chunk_head, read as read_string};
-pub(crate) use walk::{Container, Scalar, Sink, Tables, begin_map, read_int, scalar, walk};
+pub(crate) use string::{chunk_head, read as read_string, skip_short};
+pub(crate) use walk::{
+    Container, Scalar, Sink, Tables, begin_map, has_parts, read_int, scalar, walk,
+};
+pub(crate) use write::push_string;

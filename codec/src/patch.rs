@@ -20,7 +20,6 @@ use crate::hessian2::{self, Encoder};
 use crate::inline::Inline;
 use crate::jsonb;
 use crate::reader::Reader;
-use crate::reply::hessian_text;
 use crate::request::Request;
 use crate::text::Text;
 
@@ -197,7 +196,7 @@ impl<'a> Work<'_, 'a> {
         }
         let fields = self.request.fields();
         self.splice(fields[field]..fields[field + 1], |out| match format {
-            Format::Hessian2 => hessian_text(out, new),
+            Format::Hessian2 => hessian2::push_string(out, new),
             Format::Jsonb => {
                 let start = out.len();
                 out.extend([0; 4]);
@@ -486,12 +485,13 @@ impl Facts {
     fn of(format: Format, value: &[u8]) -> Self {
         match format {
             Format::Hessian2 => {
-                let scalar = value.is_empty() || hessian2::scalar(value).is_some();
-                let is_reference = value.first() == Some(&b'Q');
+                let lead = value.first().copied().unwrap_or(b'N');
+                let refers = hessian2::has_parts(lead);
+                let parts = refers && lead != b'Q';
                 Self {
-                    defines: !scalar && !is_reference,
-                    parts: !scalar && !is_reference,
-                    refers: !scalar,
+                    defines: parts,
+                    parts,
+                    refers,
                     paths: false,
                 }
             }
@@ -542,7 +542,7 @@ const fn end_marker(format: Format) -> u8 {
 
 fn push_text(out: &mut Vec<u8>, format: Format, text: &str) {
     match format {
-        Format::Hessian2 => hessian_text(out, Text::new(text)),
+        Format::Hessian2 => hessian2::push_string(out, Text::new(text)),
         Format::Jsonb => jsonb::push_text(out, Text::new(text)),
     }
 }

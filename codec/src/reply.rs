@@ -9,7 +9,7 @@ use alloc::vec::Vec;
 use crate::body::Format;
 use crate::error::Error;
 use crate::frame::{FrameHead, Status};
-use crate::hessian2::Writer;
+use crate::hessian2::{Writer, push_string};
 use crate::jsonb;
 use crate::text::Text;
 
@@ -141,7 +141,7 @@ impl Body<'_> {
 
     fn text(&mut self, text: Text<'_>) {
         match self.format {
-            Format::Hessian2 => hessian_text(self.out, text),
+            Format::Hessian2 => push_string(self.out, text),
             Format::Jsonb => self.framed(|out| jsonb::push_text(out, text)),
         }
     }
@@ -151,8 +151,8 @@ impl Body<'_> {
         match self.format {
             Format::Hessian2 => {
                 self.out.push(b'H');
-                hessian_text(self.out, key);
-                hessian_text(self.out, value);
+                push_string(self.out, key);
+                push_string(self.out, value);
                 self.out.push(b'Z');
             }
             Format::Jsonb => self.framed(|out| {
@@ -163,12 +163,6 @@ impl Body<'_> {
             }),
         }
     }
-}
-
-pub(crate) fn hessian_text(out: &mut Vec<u8>, text: Text<'_>) {
-    let mut writer = Writer::new();
-    writer.string(text);
-    out.extend_from_slice(writer.as_bytes());
 }
 
 /// A Throwable as Java makes one that was never thrown: it is its own cause.

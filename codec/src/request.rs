@@ -81,6 +81,7 @@ impl<'a> RequestPeek<'a> {
     }
 
     /// Leaves the reader at the first argument.
+    #[inline(always)]
     fn read(reader: &mut BodyReader<'a, '_>) -> Result<Self, Error> {
         let mut fields = [0; 6];
         let dubbo_version = reader.string(What::DubboVersion)?;
@@ -156,8 +157,14 @@ fn read_parameters<'a>(reader: &mut BodyReader<'a, '_>) -> Result<Parameters<'a>
 
 /// How many descriptors `types` are (JVM specification, 4.3.2); `None` if they are not whole.
 fn count_types(types: Text<'_>) -> Option<u32> {
-    let text = types.to_str_lossy();
-    let mut rest = text.as_bytes();
+    let lossy;
+    let mut rest = match types.utf8_like() {
+        Some(bytes) => bytes,
+        None => {
+            lossy = types.to_str_lossy();
+            lossy.as_bytes()
+        }
+    };
     let mut count = 0;
     while let [first, after @ ..] = rest {
         rest = match first {
@@ -166,12 +173,25 @@ fn count_types(types: Text<'_>) -> Option<u32> {
                 continue;
             }
             b'Z' | b'B' | b'C' | b'D' | b'F' | b'I' | b'J' | b'S' => after,
-            b'L' => &after[after.iter().position(|byte| *byte == b';')? + 1..],
+            b'L' => behind_semicolon(after)?,
             _ => return None,
         };
         count += 1;
     }
     Some(count)
+}
+
+/// What comes after the first `;`, looked for eight bytes at a time.
+fn behind_semicolon(bytes: &[u8]) -> Option<&[u8]> {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    let (words, _) = bytes.as_chunks::<8>();
+    let has = |word: &[u8; 8]| {
+        let zero_where_found = u64::from_le_bytes(*word) ^ (ONES * b';' as u64);
+        zero_where_found.wrapping_sub(ONES) & !zero_where_found & (ONES << 7) != 0
+    };
+    let before = words.iter().take_while(|word| !has(word)).count() * 8;
+    let rest = bytes.get(before..)?;
+    rest.get(rest.iter().position(|byte| *byte == b';')? + 1..)
 }
 
 /// Where everything in a request's body is: offsets alone, to be kept beside the buffer.

@@ -62,7 +62,7 @@ impl<'a> Text<'a> {
 
     /// The bytes, if their encoding agrees with UTF-8 wherever both are defined.
     #[inline]
-    fn utf8_like(&self) -> Option<&'a [u8]> {
+    pub(crate) fn utf8_like(&self) -> Option<&'a [u8]> {
         match self.encoding {
             Encoding::Utf8 | Encoding::Cesu8 => Some(self.bytes),
             Encoding::Latin1 if self.bytes.is_ascii() => Some(self.bytes),

@@ -16,7 +16,7 @@ use crate::reader::Reader;
 use crate::text::{Encoding, Text};
 
 /// Reads the string whose lead byte is at the reader.
-#[inline]
+#[inline(always)]
 pub(crate) fn read<'a>(r: &mut Reader<'a>, four: bool, what: What) -> Result<Text<'a>, Error> {
     let lead = r.byte(what)?;
     read_after(r, lead, four, what)
@@ -37,7 +37,10 @@ pub(crate) fn read_after<'a>(
         r.skip(bytes.len());
         return Ok(Text::of(bytes, Encoding::Cesu8));
     }
-    read_any(r, lead, four, what)
+    let mut slow = *r;
+    let text = read_any(&mut slow, lead, four, what)?;
+    *r = slow;
+    Ok(text)
 }
 
 #[inline(never)]
@@ -101,19 +104,42 @@ fn data<'a>(r: &mut Reader<'a>, units: usize, four: bool, what: What) -> Result<
 /// The first `len` bytes, below 32, if all are ASCII and it can be told with whole loads.
 #[inline(always)]
 fn short_ascii(rest: &[u8], len: usize) -> Option<&[u8]> {
-    const HIGH: u64 = 0x8080_8080_8080_8080;
-    let block = rest.first_chunk::<32>()?;
-    let [a, b, c, d] = block.as_chunks::<8>().0 else {
-        return None;
+    /// High bits, then none: 32 bytes from `32 - len` on ask for the high bits of `len` bytes.
+    const MASKS: [u8; 64] = {
+        let mut masks = [0; 64];
+        let mut at = 0;
+        while at < 32 {
+            masks[at] = 0x80;
+            at += 1;
+        }
+        masks
     };
-    let words = [a, b, c, d].map(|word| u64::from_le_bytes(*word) & HIGH);
-    // Byte `i` of a word at place `w` counts if 8 w + i < len.
-    let mut high = 0;
-    for (place, word) in words.into_iter().enumerate() {
-        let bits = (len * 8).saturating_sub(place * 64).min(64) as u32;
-        high |= word & !u64::MAX.checked_shl(bits).unwrap_or(0);
+    let words = rest.first_chunk::<32>()?.as_chunks::<8>().0;
+    let masks = MASKS
+        .get(32 - (len & 31)..)?
+        .first_chunk::<32>()?
+        .as_chunks::<8>()
+        .0;
+    let high = |place: usize| u64::from_le_bytes(words[place]) & u64::from_le_bytes(masks[place]);
+    if high(0) | high(1) | high(2) | high(3) == 0 {
+        rest.get(..len)
+    } else {
+        None
     }
-    if high == 0 { rest.get(..len) } else { None }
+}
+
+/// Passes over the string at the reader if that is quick: short and ASCII. False if it is not,
+/// and nothing has moved.
+#[inline(always)]
+pub(crate) fn skip_short(r: &mut Reader<'_>) -> bool {
+    let Some((lead @ 0x00..=0x1f, rest)) = r.rest().split_first() else {
+        return false;
+    };
+    let found = short_ascii(rest, usize::from(*lead)).is_some();
+    if found {
+        r.skip(1 + usize::from(*lead));
+    }
+    found
 }
 
 /// Length in bytes of the `units` UTF-16 units that `bytes` begin with, or the offset and kind of

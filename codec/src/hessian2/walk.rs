@@ -94,7 +94,7 @@ const OPEN_MAP_AT_VALUE: u32 = OPEN + 2;
 
 /// Walks over one value at the reader.
 pub(crate) fn walk<'a, S: Sink<'a>>(
-    r: &mut Reader<'a>,
+    reader: &mut Reader<'a>,
     tables: &mut Tables,
     limits: &Limits,
     sink: &mut S,
@@ -102,57 +102,45 @@ pub(crate) fn walk<'a, S: Sink<'a>>(
     let four = limits.four_byte_utf8;
     let depth = limits.max_depth.min(Limits::DEPTH_CEILING) as usize;
     let base = tables.levels.len();
+    // A copy that no function which is not inlined gets a reference to can live in registers.
+    let mut r = *reader;
     let mut left = 1;
     loop {
         let at = r.at();
-        let mut lead = r.byte(What::Value)?;
-        if lead == b'C' {
-            while lead == b'C' {
-                class_definition(r, tables, limits, sink)?;
-                lead = r.byte(What::Value)?;
-            }
-            if lead == b'Z' {
-                return Err(unexpected(r, lead, What::Value));
-            }
-        }
-        let mut nested = None;
+        let lead = r.byte(What::Value)?;
+        let refused = |kind| Error::new(at, What::Value, kind);
         let scalar = match lead {
             0x00..=0x1f | 0x30..=0x33 | b'R' | b'S' => {
-                Scalar::String(string::read_after(r, lead, four, What::String)?)
+                Scalar::String(string::read_after(&mut r, lead, four, What::String)?)
             }
             0x20..=0x2f | 0x34..=0x37 | b'A' | b'B' => {
-                Scalar::Binary(string::read_binary(r, lead)?)
+                let mut slow = r;
+                let binary = string::read_binary(&mut slow, lead)?;
+                r = slow;
+                Scalar::Binary(binary)
             }
-            0x80..=0xd7 | b'I' => Scalar::Int(int_after(r, lead, What::Int)?),
-            0x38..=0x3f | 0xd8..=0xff | b'L' | b'Y' => Scalar::Long(long_after(r, lead)?),
-            b'D' | 0x5b..=0x5f => Scalar::Double(double_after(r, lead)?),
+            0x80..=0xd7 | b'I' => Scalar::Int(int_after(&mut r, lead, What::Int)?),
+            0x38..=0x3f | 0xd8..=0xff | b'L' | b'Y' => Scalar::Long(long_after(&mut r, lead)?),
+            b'D' | 0x5b..=0x5f => Scalar::Double(double_after(&mut r, lead)?),
             0x4a => Scalar::Date(i64::from_be_bytes(r.array(What::Date)?)),
             0x4b => Scalar::Date(i64::from(i32::from_be_bytes(r.array(What::Date)?)) * 60_000),
             b'N' => Scalar::Null,
             b'T' => Scalar::Bool(true),
             b'F' => Scalar::Bool(false),
-            b'Q' => Scalar::Reference(index(r, tables.objects, What::Reference)?),
-            b'Z' if left == OPEN_LIST || left == OPEN_MAP_AT_KEY => {
-                nested = Some(None);
-                Scalar::Null
+            b'Q' => Scalar::Reference(index(&mut r, tables.objects, What::Reference)?),
+            b'C' => {
+                let mut slow = r;
+                class_definition(&mut slow, tables, limits, sink)?;
+                r = slow;
+                // A value must follow, in the same place.
+                if let Some(end @ b'Z') = r.peek() {
+                    return Err(r.error(What::Value, ErrorKind::UnexpectedByte(end)));
+                }
+                continue;
             }
             0x60..=0x7f | b'H' | b'M' | b'O' | 0x55..=0x58 => {
-                let (container, count) = container(r, lead, tables, four)?;
+                let (container, count) = container(&mut r, lead, tables, four)?;
                 tables.objects += 1;
-                nested = Some(Some((container, count)));
-                Scalar::Null
-            }
-            _ => return Err(unexpected(r, lead, What::Value)),
-        };
-        let refused = |kind| Error::new(at, What::Value, kind);
-        match nested {
-            None => sink.scalar(scalar).map_err(refused)?,
-            // `Z`: the level ends, and is a whole value of the level above.
-            Some(None) => {
-                sink.end();
-                left = tables.levels.pop().unwrap_or(1);
-            }
-            Some(Some((container, count))) => {
                 sink.begin(container).map_err(refused)?;
                 if count > 0 {
                     if tables.levels.len() - base >= depth {
@@ -163,34 +151,61 @@ pub(crate) fn walk<'a, S: Sink<'a>>(
                     continue;
                 }
                 sink.end();
+                left = next(left);
+                if left == 0 && close(&mut left, base, tables, sink) {
+                    break;
+                }
+                continue;
             }
-        }
-        // One value of this level is whole; it may be the last of several levels.
-        loop {
-            match left {
-                1 => {
-                    if tables.levels.len() == base {
-                        return Ok(());
-                    }
-                    sink.end();
-                    left = tables.levels.pop().unwrap_or(1);
-                }
-                OPEN_LIST => break,
-                OPEN_MAP_AT_KEY => {
-                    left = OPEN_MAP_AT_VALUE;
+            b'Z' if left == OPEN_LIST || left == OPEN_MAP_AT_KEY => {
+                sink.end();
+                left = next(tables.levels.pop().unwrap_or(1));
+                if left == 0 && close(&mut left, base, tables, sink) {
                     break;
                 }
-                OPEN_MAP_AT_VALUE => {
-                    left = OPEN_MAP_AT_KEY;
-                    break;
-                }
-                _ => {
-                    left -= 1;
-                    break;
-                }
+                continue;
             }
+            _ => return Err(unexpected(&r, lead, What::Value)),
+        };
+        sink.scalar(scalar).map_err(refused)?;
+        left = next(left);
+        if left == 0 && close(&mut left, base, tables, sink) {
+            break;
         }
     }
+    *reader = r;
+    Ok(())
+}
+
+/// What is still to come at a level once one more of its values is whole.
+#[inline(always)]
+const fn next(left: u32) -> u32 {
+    match left {
+        OPEN_LIST => OPEN_LIST,
+        OPEN_MAP_AT_KEY => OPEN_MAP_AT_VALUE,
+        OPEN_MAP_AT_VALUE => OPEN_MAP_AT_KEY,
+        counted => counted - 1,
+    }
+}
+
+/// Ends the level of which nothing is to come, and those above it of which it was the last.
+/// True if that was all there is.
+#[inline]
+fn close<'a, S: Sink<'a>>(left: &mut u32, base: usize, tables: &mut Tables, sink: &mut S) -> bool {
+    while *left == 0 {
+        if tables.levels.len() == base {
+            return true;
+        }
+        sink.end();
+        *left = next(tables.levels.pop().unwrap_or(1));
+    }
+    false
+}
+
+/// Whether this is the lead byte of something that has parts or a number: a list, a map, an object,
+/// a class definition, or a reference to one.
+pub(crate) const fn has_parts(lead: u8) -> bool {
+    matches!(lead, b'C' | b'H' | b'M' | b'O' | b'Q' | 0x55..=0x58 | 0x60..=0x7f)
 }
 
 /// The value that `bytes` begin with, if it has no parts. They were walked over before.
@@ -203,7 +218,7 @@ pub(crate) fn scalar(bytes: &[u8]) -> Option<Scalar<'_>> {
             Ok(())
         }
     }
-    if matches!(bytes.first()?, b'C' | b'H' | b'M' | b'O' | b'Q' | 0x55..=0x58 | 0x60..=0x7f) {
+    if has_parts(*bytes.first()?) {
         return None;
     }
     let mut found = Capture(None);
@@ -249,7 +264,7 @@ pub(crate) fn begin_map<'a, S: Sink<'a>>(
 }
 
 /// The container whose lead byte was `lead`, and how many values it has (or an `OPEN_..`).
-#[inline]
+#[inline(always)]
 fn container<'a>(
     r: &mut Reader<'a>,
     lead: u8,
@@ -299,7 +314,20 @@ fn container<'a>(
 }
 
 /// A name, which joins the table of types, or the index of one.
+#[inline(always)]
 fn read_type<'a>(r: &mut Reader<'a>, tables: &mut Tables, four: bool) -> Result<Type<'a>, Error> {
+    let mut slow = *r;
+    let found = read_type_slowly(&mut slow, tables, four)?;
+    *r = slow;
+    Ok(found)
+}
+
+#[inline(never)]
+fn read_type_slowly<'a>(
+    r: &mut Reader<'a>,
+    tables: &mut Tables,
+    four: bool,
+) -> Result<Type<'a>, Error> {
     match r.peek() {
         Some(0x00..=0x1f | 0x30..=0x33 | b'R' | b'S') => {
             tables.types += 1;
@@ -342,6 +370,7 @@ fn room_for(r: &Reader<'_>, count: u32, what: What) -> Result<u32, Error> {
 }
 
 /// A number of values to come.
+#[inline(always)]
 fn count(r: &mut Reader<'_>, what: What) -> Result<u32, Error> {
     let at = r.at();
     match u32::try_from(read_int(r, what)?) {
@@ -351,6 +380,7 @@ fn count(r: &mut Reader<'_>, what: What) -> Result<u32, Error> {
 }
 
 /// An int from 0 up to, not including, `bound`.
+#[inline(always)]
 fn index(r: &mut Reader<'_>, bound: u32, what: What) -> Result<u32, Error> {
     let at = r.at();
     match u32::try_from(read_int(r, what)?) {
@@ -360,6 +390,7 @@ fn index(r: &mut Reader<'_>, bound: u32, what: What) -> Result<u32, Error> {
 }
 
 /// Reads an int in any of its forms.
+#[inline(always)]
 pub(crate) fn read_int(r: &mut Reader<'_>, what: What) -> Result<i32, Error> {
     match r.byte(what)? {
         lead @ (0x80..=0xd7 | b'I') => int_after(r, lead, what),
@@ -367,7 +398,7 @@ pub(crate) fn read_int(r: &mut Reader<'_>, what: What) -> Result<i32, Error> {
     }
 }
 
-#[inline]
+#[inline(always)]
 fn int_after(r: &mut Reader<'_>, lead: u8, what: What) -> Result<i32, Error> {
     Ok(match lead {
         0x80..=0xbf => i32::from(lead) - 0x90,
@@ -379,7 +410,7 @@ fn int_after(r: &mut Reader<'_>, lead: u8, what: What) -> Result<i32, Error> {
     })
 }
 
-#[inline]
+#[inline(always)]
 fn long_after(r: &mut Reader<'_>, lead: u8) -> Result<i64, Error> {
     const WHAT: What = What::Long;
     Ok(match lead {
@@ -393,7 +424,7 @@ fn long_after(r: &mut Reader<'_>, lead: u8) -> Result<i64, Error> {
     })
 }
 
-#[inline]
+#[inline(always)]
 fn double_after(r: &mut Reader<'_>, lead: u8) -> Result<f64, Error> {
     const WHAT: What = What::Double;
     Ok(match lead {

@@ -120,41 +120,7 @@ impl<'a> Writer<'a> {
 
     /// A string.
     pub fn string(&mut self, text: Text<'_>) {
-        match text.as_cesu8_bytes() {
-            Some(bytes) => self.cesu8(bytes),
-            None => {
-                let mut bytes = Vec::new();
-                text.units().for_each(|unit| push_unit(&mut bytes, unit));
-                self.cesu8(&bytes);
-            }
-        }
-    }
-
-    fn cesu8(&mut self, mut bytes: &[u8]) {
-        // Validated sequences have one lead each, and each is one unit.
-        let mut units = bytes.iter().filter(|byte| is_lead(**byte)).count();
-        while units > STRING_CHUNK {
-            let mut chunk = STRING_CHUNK;
-            let mut end = nth_lead(bytes, chunk);
-            // A chunk does not end between the halves of a pair.
-            if let Some([0xed, 0xa0..=0xaf, _]) = bytes[..end].last_chunk::<3>() {
-                (chunk, end) = (chunk - 1, end - 3);
-            }
-            self.lead_and(b'R', (chunk as u16).to_be_bytes());
-            self.bytes.extend_from_slice(&bytes[..end]);
-            (units, bytes) = (units - chunk, &bytes[end..]);
-        }
-        self.string_head(units);
-        self.bytes.extend_from_slice(bytes);
-    }
-
-    fn string_head(&mut self, units: usize) {
-        let [high, low] = (units as u16).to_be_bytes();
-        match units {
-            0..0x20 => self.bytes.push(low),
-            0x20..0x400 => self.bytes.extend([0x30 + high, low]),
-            _ => self.bytes.extend([b'S', high, low]),
-        }
+        push_string(&mut self.bytes, text);
     }
 
     /// Bytes.
@@ -267,15 +233,62 @@ impl<'a> Writer<'a> {
     }
 }
 
+/// Appends a string.
+pub(crate) fn push_string(out: &mut Vec<u8>, text: Text<'_>) {
+    match text.as_cesu8_bytes() {
+        Some(bytes) => push_cesu8(out, bytes),
+        None => {
+            let mut bytes = Vec::new();
+            text.units().for_each(|unit| push_unit(&mut bytes, unit));
+            push_cesu8(out, &bytes);
+        }
+    }
+}
+
+fn push_cesu8(out: &mut Vec<u8>, mut bytes: &[u8]) {
+    // Validated sequences have one lead each, and each is one unit.
+    let mut units = leads(bytes);
+    while units > STRING_CHUNK {
+        let mut chunk = STRING_CHUNK;
+        let mut end = nth_lead(bytes, chunk);
+        // A chunk does not end between the halves of a pair.
+        if let Some([0xed, 0xa0..=0xaf, _]) = bytes[..end].last_chunk::<3>() {
+            (chunk, end) = (chunk - 1, end - 3);
+        }
+        out.push(b'R');
+        out.extend((chunk as u16).to_be_bytes());
+        out.extend_from_slice(&bytes[..end]);
+        (units, bytes) = (units - chunk, &bytes[end..]);
+    }
+    let [high, low] = (units as u16).to_be_bytes();
+    match units {
+        0..0x20 => out.push(low),
+        0x20..0x400 => out.extend([0x30 + high, low]),
+        _ => out.extend([b'S', high, low]),
+    }
+    out.extend_from_slice(bytes);
+}
+
 const fn is_lead(byte: u8) -> bool {
     byte & 0xc0 != 0x80
+}
+
+/// How many sequences begin in `bytes`; counted in bytes, which is quick, as far as a byte counts.
+fn leads(bytes: &[u8]) -> usize {
+    let of = |block: &[u8]| {
+        block
+            .iter()
+            .map(|byte| u8::from(is_lead(*byte)))
+            .sum::<u8>()
+    };
+    bytes.chunks(255).map(|block| usize::from(of(block))).sum()
 }
 
 /// Where the sequence after the first `n` begins.
 fn nth_lead(bytes: &[u8], n: usize) -> usize {
     let (mut at, mut left) = (0, n);
     for block in bytes.chunks(64) {
-        let leads = block.iter().filter(|byte| is_lead(**byte)).count();
+        let leads = leads(block);
         if leads > left {
             let mut places = block.iter().enumerate().filter(|(_, byte)| is_lead(**byte));
             return at + places.nth(left).map_or(block.len(), |(place, _)| place);
