@@ -120,7 +120,7 @@ impl<'f> Session<'f> {
             self.take_events()?;
             if let Some(distrust) = self.feed.mirror.distrust().cloned() {
                 return match distrust {
-                    Distrust::Behind(n) => Err(End::Behind(behind(n))),
+                    Distrust::Behind(interface) => Err(End::Behind(behind(&interface))),
                     distrust => Ok(distrust),
                 };
             }
@@ -130,12 +130,12 @@ impl<'f> Session<'f> {
             tokio::select! {
                 biased;
                 event = self.watcher.changed() => self.take_event(&event)?,
+                Some(directory) = self.fired.next() => self.feed.mirror.watch_fired(&directory),
                 Some(reply) = self.replies.next() => {
                     // What came before the answer must be taken in before it.
                     self.take_events()?;
                     self.take_reply(reply?);
                 }
-                Some(directory) = self.fired.next() => self.feed.mirror.watch_fired(&directory),
                 () = self.feed.room(), if !self.feed.outbox.is_empty() => {}
                 _ = tick.tick() => self.tick(),
             }
@@ -288,10 +288,10 @@ fn root_trouble(root: &str, why: &Distrust) -> String {
              (empty-root=allowed accepts that)"
         ),
         Distrust::RootUnreadable(reason) => reason.to_string(),
-        Distrust::Behind(directories) => behind(*directories),
+        Distrust::Behind(interface) => behind(interface),
     }
 }
 
-fn behind(directories: usize) -> String {
-    format!("the server is behind what was read before ({directories} directories or more)")
+fn behind(interface: &str) -> String {
+    format!("the server is behind what was read before, for one in {interface}")
 }

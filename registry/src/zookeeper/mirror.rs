@@ -12,107 +12,30 @@
 //! that answer. ZooKeeper sends a client the events of a change before any answer that shows it.
 
 mod directory;
+mod entry;
+mod exchange;
+mod pass;
 #[cfg(test)]
 mod tests;
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
-use xxhash_rust::xxh3::xxh3_128_with_seed;
-
 pub(super) use self::directory::Version;
-use self::directory::{Directory, Entry, Held, NodeHash, Verdict};
+use self::directory::{Directory, Held, Verdict};
+use self::entry::{Entry, NodeHash, hash};
+pub(super) use self::exchange::{Answer, Change, Distrust, Refusal, Request};
+pub(super) use self::pass::{Kind, Pass, Summary};
 use super::interner::Interner;
 use super::path::{Place, Root, interface_of};
-use crate::event::{News, ProviderList, Rejection};
-use crate::provider::{Provider, Reading, form_decode};
+use crate::event::{News, ProviderList};
+use crate::provider::Reading;
 
 /// Bytes of paths on which child watches are set, at most. The client library sends its watches
 /// again in packets of 128 KiB, and more than one of them it cannot handle.
 const WATCHED_BYTES: usize = 100 * 1024;
 
-/// Something to ask the server. Directories are named as ZooKeeper has them.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Request {
-    /// The children of the root.
-    Root,
-    /// The version of a directory.
-    Stat(Arc<str>),
-    /// The nodes of a directory, and its version.
-    List(Arc<str>),
-    /// As `List`, and a word at the next change.
-    Watch(Arc<str>),
-}
-
-/// What the server answers.
-#[derive(Debug)]
-pub(super) enum Answer {
-    /// The root's children.
-    Root(Result<Vec<String>, Refusal>),
-    /// A directory's version; none if there is no such directory.
-    Stat(Arc<str>, Option<Version>),
-    /// A directory's nodes.
-    Listed(Arc<str>, Result<(Vec<String>, Version), Refusal>),
-}
-
-/// Why the server does not tell.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Refusal {
-    /// There is no such node.
-    Missing,
-    /// Any other reason, for people.
-    Other(Arc<str>),
-}
-
-/// What happened to a node.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Change {
-    Created,
-    Deleted,
-}
-
-/// Why the registry cannot be believed although the server answers.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Distrust {
-    /// The root does not exist.
-    RootMissing,
-    /// The root has no interface.
-    RootEmpty,
-    /// The root cannot be read.
-    RootUnreadable(Arc<str>),
-    /// This many directories are older than what was read before.
-    Behind(usize),
-}
-
-/// How a complete reading or an audit is going.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Pass {
-    pub(super) kind: Kind,
-    /// Directories to look at; known once the root is read.
-    pub(super) total: usize,
-    /// Directories not looked at yet.
-    left: HashSet<Arc<str>>,
-    root_read: bool,
-    behind: usize,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
-    /// After a connection was made: everything is to be verified before anything is told.
-    Reading,
-    /// In between: everything should be as known.
-    Audit,
-}
-
-/// How much is known.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Summary {
-    pub(super) interfaces: usize,
-    pub(super) providers: usize,
-    pub(super) rejected: usize,
-    pub(super) unreadable: usize,
-}
-
+/// See the module.
 #[derive(Debug)]
 pub(super) struct Mirror {
     root: Root,
@@ -170,13 +93,7 @@ impl Mirror {
     }
 
     fn begin(&mut self, kind: Kind) {
-        self.pass = Some(Pass {
-            kind,
-            total: 0,
-            left: HashSet::new(),
-            root_read: false,
-            behind: 0,
-        });
+        self.pass = Some(Pass::new(kind));
         self.requests.push_back(Request::Root);
     }
 
@@ -209,8 +126,7 @@ impl Mirror {
 
     /// The reading or audit that is complete, once.
     pub(super) fn take_completed(&mut self) -> Option<Pass> {
-        self.pass
-            .take_if(|pass| pass.root_read && pass.left.is_empty())
+        self.pass.take_if(|pass| pass.is_complete())
     }
 
     /// Why nothing may be told now.
@@ -271,7 +187,7 @@ impl Mirror {
         let root = self.root.clone();
         match (root.place(path), change) {
             (None, _) | (Some(Place::Root), Change::Created) => {}
-            (Some(Place::Root), Change::Deleted) => self.distrust = Some(Distrust::RootMissing),
+            (Some(Place::Root), Change::Deleted) => self.doubt(Distrust::RootMissing),
             (Some(Place::Interface(name)), Change::Created) => drop(self.known(name)),
             (Some(Place::Interface(name)), Change::Deleted) => self.interface_deleted(name),
             (Some(Place::Providers(name)), change) => self.directory_event(name, change),
@@ -289,11 +205,22 @@ impl Mirror {
         self.directory_event(&name, Change::Deleted);
         if !asked {
             // Else its answer would be taken for that of a successor.
-            self.directories.remove(&name);
+            self.remove(&name);
         }
-        if self.directories.is_empty() && !self.empty_root_allowed {
-            self.distrust = Some(Distrust::RootEmpty);
+        if self.directories.is_empty() {
+            self.doubt(Distrust::RootEmpty);
         }
+    }
+
+    fn doubt(&mut self, distrust: Distrust) {
+        if !self.empty_root_allowed {
+            self.distrust = Some(distrust);
+        }
+    }
+
+    fn remove(&mut self, name: &Arc<str>) -> Option<Directory> {
+        self.unwatch(name);
+        self.directories.remove(name)
     }
 
     fn directory_event(&mut self, name: &str, change: Change) {
@@ -315,7 +242,7 @@ impl Mirror {
 
     fn node_event(&mut self, name: &str, node: &str, change: Change) {
         let name = self.known(name);
-        let hash = xxh3_128_with_seed(node.as_bytes(), self.seed);
+        let hash = hash(node, self.seed);
         let entry = (change == Change::Created).then(|| {
             Entry::read(
                 node,
@@ -337,8 +264,20 @@ impl Mirror {
 
     /// The child watch of a directory has fired.
     pub(super) fn watch_fired(&mut self, name: &Arc<str>) {
-        self.watched_bytes = self.watched_bytes.saturating_sub(self.watch_size(name));
-        self.ask(name);
+        self.unwatch(name);
+        if let Some(directory) = self.directories.get_mut(name) {
+            directory.overtake();
+            self.ask(name);
+        }
+    }
+
+    fn unwatch(&mut self, name: &Arc<str>) {
+        let size = self.watch_size(name);
+        if let Some(directory) = self.directories.get_mut(name)
+            && std::mem::take(&mut directory.watched)
+        {
+            self.watched_bytes -= size;
+        }
     }
 
     /// Takes in an answer. All events that arrived before it must have been taken in.
@@ -368,9 +307,8 @@ impl Mirror {
         let root = self.root.clone();
         let interfaces = names.iter().filter(|name| root.may_be_interface(name));
         let listed: HashSet<&str> = interfaces.map(String::as_str).collect();
-        let gone = |(name, d): &(&Arc<str>, &Directory)| {
-            !listed.contains(&***name) && !d.fresh && !d.is_asked()
-        };
+        let gone =
+            |(name, d): &(&Arc<str>, &Directory)| !listed.contains(&***name) && !d.is_asked();
         let gone: Vec<_> = self
             .directories
             .iter()
@@ -378,7 +316,7 @@ impl Mirror {
             .map(|(name, _)| name.clone())
             .collect();
         for name in gone {
-            if let Some(directory) = self.directories.remove(&name)
+            if let Some(directory) = self.remove(&name)
                 && directory.held != Held::Nothing
             {
                 self.touched.push(name);
@@ -387,21 +325,16 @@ impl Mirror {
         for name in listed {
             self.known(name);
         }
-        if self.directories.is_empty() && !self.empty_root_allowed {
-            self.distrust = Some(Distrust::RootEmpty);
+        if self.directories.is_empty() {
+            self.doubt(Distrust::RootEmpty);
         }
         let mut all: Vec<_> = self.directories.keys().cloned().collect();
         all.sort_unstable();
-        for directory in self.directories.values_mut() {
-            directory.fresh = false;
-        }
         for name in &all {
             self.look_at(name);
         }
         if let Some(pass) = &mut self.pass {
-            pass.root_read = true;
-            pass.total = all.len();
-            pass.left = all.into_iter().collect();
+            pass.look_at(all);
         }
     }
 
@@ -431,14 +364,20 @@ impl Mirror {
         }
     }
 
+    /// A request for the nodes of a directory; it also sets a child watch where one is due.
     fn list_request(&mut self, name: &Arc<str>) -> Request {
-        let silent = self.directories.get(name).is_some_and(|d| d.silent);
         let size = self.watch_size(name);
-        if silent && self.watched_bytes + size <= WATCHED_BYTES {
-            self.watched_bytes += size;
-            Request::Watch(name.clone())
-        } else {
-            Request::List(name.clone())
+        match self.directories.get_mut(name) {
+            Some(directory)
+                if directory.silent
+                    && !directory.watched
+                    && self.watched_bytes + size <= WATCHED_BYTES =>
+            {
+                directory.watched = true;
+                self.watched_bytes += size;
+                Request::Watch(name.clone())
+            }
+            _ => Request::List(name.clone()),
         }
     }
 
@@ -447,6 +386,10 @@ impl Mirror {
     }
 
     fn listed(&mut self, name: &Arc<str>, listing: Result<(Vec<String>, Version), Refusal>) {
+        if listing.is_err() {
+            // Nor was a watch set.
+            self.unwatch(name);
+        }
         let parsed = listing.map(|(names, version)| (self.entries(name, &names), version));
         let Some(directory) = self.directories.get_mut(name) else {
             return;
@@ -485,15 +428,11 @@ impl Mirror {
             Verdict::Same => {}
             Verdict::Different => self.touched.push(name.clone()),
             Verdict::Behind => {
-                let behind = self.pass.as_mut().map_or(1, |pass| {
-                    pass.behind += 1;
-                    pass.behind
-                });
-                self.distrust = Some(Distrust::Behind(behind));
+                self.distrust = Some(Distrust::Behind(interface_of(name).into()));
             }
         }
         if let Some(pass) = &mut self.pass {
-            pass.left.remove(name);
+            pass.seen(name);
         }
     }
 
@@ -503,7 +442,7 @@ impl Mirror {
         let known = self.directories.get(directory).map(|d| &d.nodes);
         let mut entries = BTreeMap::new();
         for name in names {
-            let hash = xxh3_128_with_seed(name.as_bytes(), self.seed);
+            let hash = hash(name, self.seed);
             let known = known.and_then(|nodes| nodes.get(&hash)).cloned();
             let read = || Entry::read(name, &interface, &self.reading, &mut self.interner);
             entries.insert(hash, known.unwrap_or_else(read));
@@ -511,40 +450,13 @@ impl Mirror {
         entries
     }
 
-    /// The directory `name`, which is there as far as can be known.
+    /// The directory `name`, known from now on.
     fn known(&mut self, name: &str) -> Arc<str> {
         if let Some((name, _)) = self.directories.get_key_value(name) {
-            let name = name.clone();
-            if let Some(directory) = self.directories.get_mut(&name) {
-                directory.fresh = true;
-            }
-            return name;
+            return name.clone();
         }
         let name: Arc<str> = name.into();
-        self.directories.entry(name.clone()).or_default().fresh = true;
+        self.directories.insert(name.clone(), Directory::default());
         name
-    }
-}
-
-impl Entry {
-    /// Reads a node's name: a provider's URL, encoded.
-    fn read(node: &str, interface: &str, reading: &Reading, interner: &mut Interner) -> Self {
-        let refuse =
-            |subject: &str, error| Self::Rejected(Box::new(Rejection::new(subject, error)));
-        let url = match form_decode(node) {
-            Ok(url) => url,
-            Err(error) => return refuse(node, error),
-        };
-        match Provider::parse(&url, interface, reading) {
-            Ok(provider) => Self::Provider(interner.share(provider)),
-            Err(error) => refuse(&url, error),
-        }
-    }
-}
-
-impl Pass {
-    /// Directories that are verified.
-    pub(super) fn done(&self) -> usize {
-        self.total - self.left.len()
     }
 }

@@ -14,19 +14,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::Refusal;
-use crate::event::Rejection;
-use crate::provider::Provider;
-
-/// A node's name, as a hash with a seed of this process: names are long, and nobody needs them.
-pub(super) type NodeHash = u128;
-
-/// What a node's name says.
-#[derive(Clone, Debug)]
-pub(super) enum Entry {
-    Provider(Arc<Provider>),
-    Rejected(Box<Rejection>),
-}
+use super::entry::{Entry, NodeHash};
+use super::exchange::Refusal;
 
 /// The state of a node as ZooKeeper's `Stat` has it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,8 +42,8 @@ pub(super) struct Directory {
     asked: Option<Asked>,
     /// The server withholds events of it.
     pub(super) silent: bool,
-    /// Made known by an event while the root's children were being asked for.
-    pub(super) fresh: bool,
+    /// A child watch is set, or being set.
+    pub(super) watched: bool,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -99,14 +88,10 @@ impl Directory {
         free
     }
 
-    /// No answer will come any more: the connection is gone.
+    /// No answer will come any more, and no watch will fire: the connection is gone.
     pub(super) fn give_up(&mut self) {
-        if let Some(asked) = self.asked.take()
-            && (asked.overtaken || !asked.since.is_empty())
-        {
-            self.version = None;
-        }
-        self.fresh = false;
+        self.asked = None;
+        self.watched = false;
     }
 
     /// An answer is awaited.
@@ -127,18 +112,22 @@ impl Directory {
 
     /// The directory was created, empty as every new node. True if that is news.
     pub(super) fn created(&mut self) -> bool {
-        if let Some(asked) = &mut self.asked {
-            asked.overtaken = true;
-        }
+        self.overtake();
         self.emptied(Held::All)
     }
 
     /// The directory was deleted, or its parent was. True if that is news.
     pub(super) fn deleted(&mut self) -> bool {
+        self.overtake();
+        self.emptied(Held::Nothing)
+    }
+
+    /// Whatever answer is awaited may be too old.
+    pub(super) fn overtake(&mut self) {
+        self.version = None;
         if let Some(asked) = &mut self.asked {
             asked.overtaken = true;
         }
-        self.emptied(Held::Nothing)
     }
 
     /// No list and an empty list are the same to the reader.
@@ -146,7 +135,6 @@ impl Directory {
         let news = !self.nodes.is_empty() || matches!(self.held, Held::Unreadable(_));
         self.held = held;
         self.nodes.clear();
-        self.version = None;
         news
     }
 
@@ -181,10 +169,8 @@ impl Directory {
 
     /// The answer to a request for the version.
     pub(super) fn stat(&mut self, version: Option<Version>) -> Verdict {
-        match &self.asked {
-            None => return Verdict::Same,
-            Some(asked) if asked.since.is_empty() && !asked.overtaken => {}
-            Some(_) => return Verdict::List,
+        if self.asked.is_none() {
+            return Verdict::Same;
         }
         if version.is_some_and(|version| self.is_behind(version)) {
             return Verdict::Behind;
@@ -192,10 +178,10 @@ impl Directory {
         let known = match self.held {
             Held::All => self.version,
             Held::Nothing => None,
-            Held::Unreadable(_) => return Verdict::List,
+            Held::Unreadable(_) => return self.ask_again(),
         };
         if version != known || (self.held == Held::All && known.is_none()) {
-            return Verdict::List;
+            return self.ask_again();
         }
         self.asked = None;
         Verdict::Same
@@ -262,6 +248,7 @@ impl Directory {
         }
     }
 
+    /// The next answer is newer than all events so far.
     fn ask_again(&mut self) -> Verdict {
         self.asked = Some(Asked::default());
         Verdict::List
