@@ -90,7 +90,9 @@ impl<'a, 'i> Attachments<'a, 'i> {
 
     #[inline]
     pub(crate) fn has_key(&self, index: usize, key: &str) -> bool {
-        if let Some((raw, _)) = self.raw(index) {
+        if let Some((at, value, _)) = self.entries.get(index)
+            && let Some([first, rest @ ..]) = self.body.get(at as usize..value as usize)
+        {
             // The common form, compared without reading it: a length, then that many ASCII bytes.
             let lead = match self.format {
                 Format::Hessian2 => Some(0),
@@ -98,11 +100,14 @@ impl<'a, 'i> Attachments<'a, 'i> {
                 Format::MsgPack => Some(0xa0),
                 Format::JsonLines | Format::JsonFramed => None,
             };
-            if let (Some(lead), [first, rest @ ..]) = (lead, raw)
-                && first.wrapping_sub(lead) < 0x20
-                && key.is_ascii()
-            {
-                return rest == key.as_bytes();
+            let short = lead
+                .map(|lead| first.wrapping_sub(lead))
+                .filter(|len| *len < 0x20);
+            if short.is_some_and(|len| usize::from(len) == rest.len()) {
+                // In JSONB these bytes are ISO 8859-1, which only agrees with ASCII.
+                if self.format != Format::Jsonb || key.is_ascii() {
+                    return rest == key.as_bytes();
+                }
             }
         }
         self.key(index).is_some_and(|found| found == key)

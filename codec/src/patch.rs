@@ -158,7 +158,7 @@ impl<'a> Request<'a> {
             request: self,
             limits,
             splices: Inline::default(),
-            bytes: Vec::new(),
+            bytes: Vec::with_capacity(64),
         };
         work.body_string(1, Some(self.peek().service), edit.path);
         work.body_string(2, self.peek().version, edit.version);
