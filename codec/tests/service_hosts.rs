@@ -8,9 +8,10 @@ const VECTORS: &str = include_str!("../../fixtures/service-hosts.tsv");
 fn vectors() -> impl Iterator<Item = (ServiceKey, &'static str)> {
     let lines = VECTORS.lines().filter(|line| !line.starts_with('#'));
     lines.map(|line| match line.split('\t').collect::<Vec<_>>()[..] {
-        [interface, group, version, host] => {
-            (ServiceKey::new(interface, group, version).unwrap(), host)
-        }
+        [interface, group, version, host] => (
+            ServiceKey::new(interface, group, version).unwrap_or_else(|e| panic!("{line:?}: {e}")),
+            host,
+        ),
         _ => panic!("not four columns: {line:?}"),
     })
 }

@@ -53,7 +53,7 @@ pub use envoy::EnvoySettings;
 pub use envoy_admin::Envoy;
 pub use http::{Answer, get};
 pub use installed::installed;
-pub use isolation::{fresh_dir, isolated, isolated_for, target_dir, work_dir};
+pub use isolation::{alone, fresh_dir, is_alone, isolated, isolated_for, target_dir, work_dir};
 pub use istiod::{Istiod, IstiodSettings};
 pub use kubernetes::Kubernetes;
 pub use network::{GATEWAY, Namespace, SIDECAR_USER};

@@ -79,11 +79,17 @@ impl ZooKeeperSettings {
         self
     }
 
+    /// An option of the JVM, after those that every server of the tests has.
+    #[must_use]
+    pub fn java_option(mut self, option: &str) -> Self {
+        self.java.push(option.to_owned());
+        self
+    }
+
     /// A system property of the JVM, e.g. `zookeeper.skipACL=yes`.
     #[must_use]
-    pub fn property(mut self, property: &str) -> Self {
-        self.java.push(format!("-D{property}"));
-        self
+    pub fn property(self, property: &str) -> Self {
+        self.java_option(&format!("-D{property}"))
     }
 
     /// The largest packet that the server takes, in bytes.

@@ -130,11 +130,7 @@ impl Directory {
         if let Some(asked) = &mut self.asked {
             asked.overtaken = true;
         }
-        let news = self.held != Held::All || !self.nodes.is_empty();
-        self.held = Held::All;
-        self.nodes.clear();
-        self.version = None;
-        news
+        self.emptied(Held::All)
     }
 
     /// The directory was deleted, or its parent was. True if that is news.
@@ -142,8 +138,13 @@ impl Directory {
         if let Some(asked) = &mut self.asked {
             asked.overtaken = true;
         }
-        let news = self.held != Held::Nothing;
-        self.held = Held::Nothing;
+        self.emptied(Held::Nothing)
+    }
+
+    /// No list and an empty list are the same to the reader.
+    fn emptied(&mut self, held: Held) -> bool {
+        let news = !self.nodes.is_empty() || matches!(self.held, Held::Unreadable(_));
+        self.held = held;
         self.nodes.clear();
         self.version = None;
         news
