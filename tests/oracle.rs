@@ -6,6 +6,7 @@
 
 mod hessian;
 mod java;
+mod jsonb;
 mod requests;
 mod values;
 

@@ -7,7 +7,9 @@
 use crate::body::{Entries, Format};
 use crate::error::What;
 use crate::hessian2;
+use crate::json;
 use crate::jsonb;
+use crate::msgpack;
 use crate::reader::Reader;
 use crate::text::Text;
 
@@ -88,17 +90,24 @@ impl<'a, 'i> Attachments<'a, 'i> {
 
     #[inline]
     pub(crate) fn has_key(&self, index: usize, key: &str) -> bool {
-        if let Some((raw, _)) = self.raw(index) {
+        if let Some((at, value, _)) = self.entries.get(index)
+            && let Some([first, rest @ ..]) = self.body.get(at as usize..value as usize)
+        {
             // The common form, compared without reading it: a length, then that many ASCII bytes.
             let lead = match self.format {
-                Format::Hessian2 => 0,
-                Format::Jsonb => jsonb::SHORT_ASCII,
+                Format::Hessian2 => Some(0),
+                Format::Jsonb => Some(jsonb::SHORT_ASCII),
+                Format::MsgPack => Some(0xa0),
+                Format::JsonLines | Format::JsonFramed => None,
             };
-            if let [first, rest @ ..] = raw
-                && first.wrapping_sub(lead) < 0x20
-                && key.is_ascii()
-            {
-                return rest == key.as_bytes();
+            let short = lead
+                .map(|lead| first.wrapping_sub(lead))
+                .filter(|len| *len < 0x20);
+            if short.is_some_and(|len| usize::from(len) == rest.len()) {
+                // In JSONB these bytes are ISO 8859-1, which only agrees with ASCII.
+                if self.format != Format::Jsonb || key.is_ascii() {
+                    return rest == key.as_bytes();
+                }
             }
         }
         self.key(index).is_some_and(|found| found == key)
@@ -109,6 +118,10 @@ impl<'a, 'i> Attachments<'a, 'i> {
         match self.format {
             Format::Hessian2 => {
                 hessian2::read_string(&mut Reader::new(raw), true, What::AttachmentKey).ok()
+            }
+            Format::JsonLines | Format::JsonFramed => json::key(raw),
+            Format::MsgPack => {
+                msgpack::optional_string(&mut Reader::new(raw), What::AttachmentKey).ok()?
             }
             Format::Jsonb => {
                 let symbol = jsonb::name(raw)?;
@@ -140,6 +153,8 @@ impl<'a, 'i> Attachments<'a, 'i> {
         let scalar = match self.format {
             Format::Hessian2 => hessian_value(raw),
             Format::Jsonb => jsonb_value(raw),
+            Format::JsonLines | Format::JsonFramed => return json::scalar(raw).map(json_value),
+            Format::MsgPack => msgpack_value(raw),
         };
         Some(scalar.unwrap_or(AttachmentValue::Other(raw)))
     }
@@ -173,4 +188,31 @@ fn jsonb_value(raw: &[u8]) -> Option<AttachmentValue<'_>> {
         Scalar::Null => AttachmentValue::Null,
         _ => return None,
     })
+}
+
+fn json_value(value: json::Scalar<'_>) -> AttachmentValue<'_> {
+    match value {
+        json::Scalar::Null => AttachmentValue::Null,
+        json::Scalar::Bool(value) => AttachmentValue::Bool(value),
+        json::Scalar::Integer(value) => integer(value),
+        json::Scalar::String(text) => AttachmentValue::String(text),
+        json::Scalar::Other(raw) => AttachmentValue::Other(raw),
+    }
+}
+
+fn msgpack_value(raw: &[u8]) -> Option<AttachmentValue<'_>> {
+    Some(
+        match msgpack::value(&mut Reader::new(raw), What::Attachments).ok()? {
+            msgpack::Value::Null => AttachmentValue::Null,
+            msgpack::Value::Bool(value) => AttachmentValue::Bool(value),
+            msgpack::Value::Integer(value) => integer(value),
+            msgpack::Value::String(text) => AttachmentValue::String(text),
+            _ => return None,
+        },
+    )
+}
+
+/// Where ints and longs are not told apart: an int if it fits.
+fn integer<'a>(value: i64) -> AttachmentValue<'a> {
+    i32::try_from(value).map_or(AttachmentValue::Long(value), AttachmentValue::Int)
 }

@@ -10,7 +10,9 @@ use crate::exception::{Exception, HessianSight, JsonbSight};
 use crate::frame::Serialization;
 use crate::hessian2::{self, Tables};
 use crate::inline::Inline;
+use crate::json;
 use crate::jsonb;
+use crate::msgpack;
 use crate::reader::Reader;
 use crate::text::Text;
 
@@ -21,16 +23,47 @@ pub(crate) enum Format {
     Hessian2,
     /// JSONB: each write is a length of four bytes and a value.
     Jsonb,
+    /// JSON texts, a line each.
+    JsonLines,
+    /// JSON texts, a length of four bytes before each.
+    JsonFramed,
+    /// MessagePack values.
+    MsgPack,
 }
 
 impl Format {
-    pub(crate) fn of(serialization: Serialization) -> Result<Self, Error> {
+    /// The encoding of a body, or of what has come of it.
+    #[inline]
+    pub(crate) fn of(serialization: Serialization, body: &[u8]) -> Result<Self, Error> {
         match serialization {
+            Serialization::FASTJSON if body.first() == Some(&0) => Ok(Self::JsonFramed),
+            Serialization::FASTJSON | Serialization::GSON | Serialization::JACKSON => {
+                Ok(Self::JsonLines)
+            }
+            Serialization::MSGPACK => Ok(Self::MsgPack),
             Serialization::HESSIAN2 | Serialization::NATIVE_HESSIAN => Ok(Self::Hessian2),
             Serialization::FASTJSON2 => Ok(Self::Jsonb),
             _ => Err(Error::new(0, What::Body, ErrorKind::Unsupported)),
         }
     }
+
+    /// The same as one that can be written and changed too.
+    pub(crate) const fn written(self) -> Result<Written, Error> {
+        match self {
+            Self::Hessian2 => Ok(Written::Hessian2),
+            Self::Jsonb => Ok(Written::Jsonb),
+            Self::JsonLines | Self::JsonFramed | Self::MsgPack => {
+                Err(Error::new(0, What::Body, ErrorKind::Unsupported))
+            }
+        }
+    }
+}
+
+/// An encoding of bodies that this crate also writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Written {
+    Hessian2,
+    Jsonb,
 }
 
 /// A cursor over a body.
@@ -57,6 +90,10 @@ impl<'a, 'l> BodyReader<'a, 'l> {
             Format::Hessian2 if self.r.peek() == Some(b'N') => self.r.byte(what).map(|_| None),
             Format::Hessian2 => self.string(what).map(Some),
             Format::Jsonb => jsonb::framed(&mut self.r, what, |r| jsonb::optional_string(r, what)),
+            Format::JsonLines | Format::JsonFramed => {
+                self.json(what, |r| json::optional_string(r, what))
+            }
+            Format::MsgPack => msgpack::optional_string(&mut self.r, what),
         }
     }
 
@@ -69,8 +106,37 @@ impl<'a, 'l> BodyReader<'a, 'l> {
         let at = self.r.at();
         match self.optional_string(what)? {
             Some(text) => Ok(text),
-            None => Err(Error::new(at, what, ErrorKind::UnexpectedByte(jsonb::NULL))),
+            None => Err(Error::new(at, what, ErrorKind::UnexpectedByte(self.null()))),
         }
+    }
+
+    /// The lead byte of null.
+    const fn null(&self) -> u8 {
+        match self.format {
+            Format::Hessian2 => b'N',
+            Format::Jsonb => jsonb::NULL,
+            Format::JsonLines | Format::JsonFramed => b'n',
+            Format::MsgPack => msgpack::NULL,
+        }
+    }
+
+    /// Reads one JSON text, which must be all that its line or its length holds.
+    fn json<T>(
+        &mut self,
+        what: What,
+        read: impl FnOnce(&mut Reader<'a>) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        if self.format == Format::JsonFramed {
+            return jsonb::framed(&mut self.r, what, read);
+        }
+        let mut line = json::line(&mut self.r, what)?;
+        let value = read(&mut line).map_err(|error| match error.is_truncated() {
+            // The line is whole; it is the text that is not.
+            true => Error::new(error.at(), what, ErrorKind::BadText),
+            false => error,
+        })?;
+        line.finish(what)?;
+        Ok(value)
     }
 
     /// The int that old dubbox peers write where the parameter types stand; `None` if there is none.
@@ -90,6 +156,17 @@ impl<'a, 'l> BodyReader<'a, 'l> {
             Format::Jsonb => jsonb::framed(&mut self.r, What::ResponseFlag, |r| {
                 jsonb::read_byte(r, What::ResponseFlag)
             }),
+            Format::JsonLines | Format::JsonFramed => {
+                let at = self.r.at();
+                let flag =
+                    self.json(What::ResponseFlag, |r| json::integer(r, What::ResponseFlag))?;
+                let wrong = || Error::new(at, What::ResponseFlag, ErrorKind::BadText);
+                i32::try_from(flag).map_err(|_| wrong())
+            }
+            Format::MsgPack => match msgpack::value(&mut self.r, What::ResponseFlag)? {
+                msgpack::Value::Integer(flag @ 0..=5) => Ok(flag as i32),
+                _ => Err(self.r.error(What::ResponseFlag, ErrorKind::BadText)),
+            },
         }
     }
 
@@ -101,6 +178,11 @@ impl<'a, 'l> BodyReader<'a, 'l> {
             Format::Jsonb => jsonb::framed(&mut self.r, What::Value, |r| {
                 jsonb::walk(r, self.limits, &mut ())
             }),
+            Format::JsonLines | Format::JsonFramed => {
+                let limits = self.limits;
+                self.json(What::Value, |r| json::value(r, limits))
+            }
+            Format::MsgPack => msgpack::skip(&mut self.r),
         }
     }
 
@@ -120,6 +202,11 @@ impl<'a, 'l> BodyReader<'a, 'l> {
                 })?;
                 sight.found
             }
+            Format::JsonLines | Format::JsonFramed => {
+                let limits = self.limits;
+                self.json(What::Value, |r| json::exception(r, limits))?
+            }
+            Format::MsgPack => msgpack::exception(&mut self.r, self.limits)?,
         };
         found.bytes = self.r.since(start);
         Ok(found)
@@ -130,6 +217,11 @@ impl<'a, 'l> BodyReader<'a, 'l> {
         match self.format {
             Format::Hessian2 => self.hessian_entries(tables),
             Format::Jsonb => self.jsonb_entries(),
+            Format::JsonLines | Format::JsonFramed => {
+                let limits = self.limits;
+                self.json(What::Attachments, |r| json::entries(r, limits))
+            }
+            Format::MsgPack => msgpack::entries(&mut self.r, self.limits),
         }
     }
 

@@ -43,7 +43,7 @@ impl<'a> Event<'a> {
             return Ok(Self::Heartbeat);
         }
         let limits = Limits::default();
-        let mut reader = BodyReader::new(Format::of(head.serialization)?, body, &limits);
+        let mut reader = BodyReader::new(Format::of(head.serialization, body)?, body, &limits);
         Ok(match reader.optional_string(What::Event)? {
             None => Self::Heartbeat,
             Some(text) if text == "R" => Self::ReadOnly,

@@ -13,7 +13,7 @@
 use alloc::vec::Vec;
 use core::ops::Range;
 
-use crate::body::Format;
+use crate::body::Written;
 use crate::error::{Error, ErrorKind, Limit, Limits, What};
 use crate::frame::FrameHead;
 use crate::hessian2::{self, Encoder};
@@ -143,7 +143,8 @@ impl<'a> Patch<'a> {
 impl<'a> Request<'a> {
     /// Works out an edit. `head` is the request's head; its length is replaced.
     ///
-    /// Fails if the frame would be longer than `limits` allow, or if what is removed is what a
+    /// Fails if the frame would be longer than `limits` allow, if the serialization is one that is
+    /// only read here, or if what is removed is what a
     /// fastjson2 path elsewhere in the attachments may point at
     /// ([`ErrorKind::Unsupported`]); the request is unchanged then.
     pub fn patch(
@@ -153,10 +154,11 @@ impl<'a> Request<'a> {
         limits: &Limits,
     ) -> Result<Patch<'a>, Error> {
         let mut work = Work {
+            format: self.format().written()?,
             request: self,
             limits,
             splices: Inline::default(),
-            bytes: Vec::new(),
+            bytes: Vec::with_capacity(64),
         };
         work.body_string(1, Some(self.peek().service), edit.path);
         work.body_string(2, self.peek().version, edit.version);
@@ -167,6 +169,7 @@ impl<'a> Request<'a> {
 
 /// A patch that is being worked out. Splices are made in the order of their places.
 struct Work<'r, 'a> {
+    format: Written,
     request: &'r Request<'a>,
     limits: &'r Limits,
     splices: Inline<Splice, 6>,
@@ -188,7 +191,7 @@ impl<'a> Work<'_, 'a> {
 
     /// Replaces one of the strings at the body's beginning if it is another one.
     fn body_string(&mut self, field: usize, old: Option<Text<'_>>, new: Option<&str>) {
-        let (Some(new), format) = (new.map(Text::new), self.request.format()) else {
+        let (Some(new), format) = (new.map(Text::new), self.format) else {
             return;
         };
         if old == Some(new) {
@@ -196,8 +199,8 @@ impl<'a> Work<'_, 'a> {
         }
         let fields = self.request.fields();
         self.splice(fields[field]..fields[field + 1], |out| match format {
-            Format::Hessian2 => hessian2::push_string(out, new),
-            Format::Jsonb => {
+            Written::Hessian2 => hessian2::push_string(out, new),
+            Written::Jsonb => {
                 let start = out.len();
                 out.extend([0; 4]);
                 jsonb::push_text(out, new);
@@ -215,22 +218,21 @@ impl<'a> Work<'_, 'a> {
         }
         let length = self.splices.len();
         let bytes_before = self.bytes.len();
-        if self.request.format() == Format::Jsonb {
+        if self.format == Written::Jsonb {
             // The length before the map; its value is known when the rest is done.
             self.splice(entries.start - 4..entries.start, |out| out.extend([0; 4]));
         }
         if entries.end == 0 {
             // Null where the map would be.
-            self.splice(entries.start..entries.after, |out| {
-                out.push(lead(self.request.format()))
-            });
+            let lead = lead(self.format);
+            self.splice(entries.start..entries.after, |out| out.push(lead));
         }
         match self.first_renumbered(&plan)? {
             Some(first) => self.rewrite(&plan, first)?,
             None => plan.changes.iter().for_each(|change| self.apply(change)),
         }
         self.append(&plan);
-        if self.request.format() == Format::Jsonb {
+        if self.format == Written::Jsonb {
             let grown = self.growth(length + 1);
             let new_len = (i64::from(entries.after - entries.start) + grown) as u32;
             self.bytes[bytes_before..bytes_before + 4].copy_from_slice(&new_len.to_be_bytes());
@@ -270,7 +272,7 @@ impl<'a> Work<'_, 'a> {
     /// Removes an entry, or replaces its value by a string.
     fn apply(&mut self, change: &(usize, Option<&str>)) {
         let (key, value, end) = self.entry(change.0);
-        let format = self.request.format();
+        let format = self.format;
         match change.1 {
             None => self.splice(key..end, |_| ()),
             Some(text) => self.splice(value..end, |out| push_text(out, format, text)),
@@ -279,7 +281,7 @@ impl<'a> Work<'_, 'a> {
 
     /// New entries, before the end of the map.
     fn append(&mut self, plan: &Plan<'_>) {
-        let (entries, format) = (self.request.entries(), self.request.format());
+        let (entries, format) = (self.request.entries(), self.format);
         let no_map = entries.end == 0;
         let place = if no_map { entries.after } else { entries.end };
         if plan.new.is_empty() && !no_map {
@@ -302,8 +304,7 @@ impl<'a> Work<'_, 'a> {
         let Some((first, defines)) = plan.changes.iter().find_map(|(index, to)| {
             let (key, value) = attachments.raw(*index)?;
             let gone = if to.is_some() { &[] } else { key };
-            let facts =
-                Facts::of(self.request.format(), gone).and(Facts::of(self.request.format(), value));
+            let facts = Facts::of(self.format, gone).and(Facts::of(self.format, value));
             facts.defines.then_some((*index, facts))
         }) else {
             return Ok(None);
@@ -311,7 +312,7 @@ impl<'a> Work<'_, 'a> {
         let mut uses = Facts::default();
         for index in first + 1..attachments.len() {
             if let Some((key, value)) = attachments.raw(index) {
-                let format = self.request.format();
+                let format = self.format;
                 uses = uses
                     .and(Facts::of(format, key))
                     .and(Facts::of(format, value));
@@ -332,9 +333,9 @@ impl<'a> Work<'_, 'a> {
             Some((_, change)) => change.map(Some),
             None => Some(None),
         };
-        let tail = match self.request.format() {
-            Format::Hessian2 => self.hessian_tail(first, kept)?,
-            Format::Jsonb => self.jsonb_tail(first, kept)?,
+        let tail = match self.format {
+            Written::Hessian2 => self.hessian_tail(first, kept)?,
+            Written::Jsonb => self.jsonb_tail(first, kept)?,
         };
         let place = self.entry(first).0..self.request.entries().end;
         self.splice(place, |out| out.extend(tail));
@@ -412,7 +413,7 @@ impl<'a> Work<'_, 'a> {
             let Some(change) = kept(index) else { continue };
             out.extend(jsonb::encode(key));
             match change {
-                Some(text) => push_text(&mut out, Format::Jsonb, text),
+                Some(text) => push_text(&mut out, Written::Jsonb, text),
                 None => out.extend(jsonb::encode(value)),
             }
         }
@@ -482,9 +483,9 @@ impl Facts {
         }
     }
 
-    fn of(format: Format, value: &[u8]) -> Self {
+    fn of(format: Written, value: &[u8]) -> Self {
         match format {
-            Format::Hessian2 => {
+            Written::Hessian2 => {
                 let lead = value.first().copied().unwrap_or(b'N');
                 let refers = hessian2::has_parts(lead);
                 let parts = refers && lead != b'Q';
@@ -495,7 +496,7 @@ impl Facts {
                     paths: false,
                 }
             }
-            Format::Jsonb => jsonb::facts(value, Self::default(), |facts, part| match part {
+            Written::Jsonb => jsonb::facts(value, Self::default(), |facts, part| match part {
                 jsonb::Part::Container => Self {
                     parts: true,
                     ..facts
@@ -526,23 +527,23 @@ impl Facts {
     }
 }
 
-const fn lead(format: Format) -> u8 {
+const fn lead(format: Written) -> u8 {
     match format {
-        Format::Hessian2 => b'H',
-        Format::Jsonb => jsonb::OBJECT,
+        Written::Hessian2 => b'H',
+        Written::Jsonb => jsonb::OBJECT,
     }
 }
 
-const fn end_marker(format: Format) -> u8 {
+const fn end_marker(format: Written) -> u8 {
     match format {
-        Format::Hessian2 => b'Z',
-        Format::Jsonb => jsonb::OBJECT_END,
+        Written::Hessian2 => b'Z',
+        Written::Jsonb => jsonb::OBJECT_END,
     }
 }
 
-fn push_text(out: &mut Vec<u8>, format: Format, text: &str) {
+fn push_text(out: &mut Vec<u8>, format: Written, text: &str) {
     match format {
-        Format::Hessian2 => hessian2::push_string(out, Text::new(text)),
-        Format::Jsonb => jsonb::push_text(out, Text::new(text)),
+        Written::Hessian2 => hessian2::push_string(out, Text::new(text)),
+        Written::Jsonb => jsonb::push_text(out, Text::new(text)),
     }
 }

@@ -6,7 +6,7 @@
 
 use alloc::vec::Vec;
 
-use crate::body::Format;
+use crate::body::{Format, Written};
 use crate::error::Error;
 use crate::frame::{FrameHead, Status};
 use crate::hessian2::{Writer, push_string};
@@ -20,7 +20,7 @@ const PROTOCOL_VERSION: &str = "2.0.2";
 #[derive(Clone, Copy, Debug)]
 pub struct Reply {
     request: FrameHead,
-    format: Format,
+    format: Written,
     attachments: bool,
 }
 
@@ -32,7 +32,7 @@ impl Reply {
     /// Fails with [`ErrorKind::Unsupported`](crate::ErrorKind) for a serialization that this crate
     /// does not write.
     pub fn to(request: &FrameHead, dubbo_version: Option<Text<'_>>) -> Result<Self, Error> {
-        let format = Format::of(request.serialization)?;
+        let format = Format::of(request.serialization, &[])?.written()?;
         let attachments = dubbo_version.is_some_and(knows_response_attachments);
         Ok(Self {
             request: *request,
@@ -68,8 +68,8 @@ impl Reply {
     pub fn exception(&self, class: &str, message: &str) -> Vec<u8> {
         let (class, message) = (Text::new(class), Text::new(message));
         self.result(0, |body| match body.format {
-            Format::Hessian2 => hessian_exception(body.out, class, message),
-            Format::Jsonb => body.framed(|out| jsonb_exception(out, class, message)),
+            Written::Hessian2 => hessian_exception(body.out, class, message),
+            Written::Jsonb => body.framed(|out| jsonb_exception(out, class, message)),
         })
     }
 
@@ -101,9 +101,9 @@ impl FrameHead {
     /// The answer to this heartbeat: a whole frame. `None` for a serialization whose null this crate
     /// does not write.
     pub fn heartbeat_reply(&self) -> Option<Vec<u8>> {
-        let null: &[u8] = match Format::of(self.serialization).ok()? {
-            Format::Hessian2 => b"N",
-            Format::Jsonb => &[0, 0, 0, 1, jsonb::NULL],
+        let null: &[u8] = match Format::of(self.serialization, &[]).ok()?.written().ok()? {
+            Written::Hessian2 => b"N",
+            Written::Jsonb => &[0, 0, 0, 1, jsonb::NULL],
         };
         let head = Self {
             event: true,
@@ -116,13 +116,13 @@ impl FrameHead {
 /// Where the parts of a body are appended.
 struct Body<'o> {
     out: &'o mut Vec<u8>,
-    format: Format,
+    format: Written,
 }
 
 impl Body<'_> {
     /// What fastjson2 puts a length before.
     fn framed(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
-        if self.format == Format::Hessian2 {
+        if self.format == Written::Hessian2 {
             return write(self.out);
         }
         let start = self.out.len();
@@ -134,28 +134,28 @@ impl Body<'_> {
 
     fn flag(&mut self, flag: u8) {
         match self.format {
-            Format::Hessian2 => self.out.push(0x90 + flag),
-            Format::Jsonb => self.framed(|out| out.extend([0xbd, flag])),
+            Written::Hessian2 => self.out.push(0x90 + flag),
+            Written::Jsonb => self.framed(|out| out.extend([0xbd, flag])),
         }
     }
 
     fn text(&mut self, text: Text<'_>) {
         match self.format {
-            Format::Hessian2 => push_string(self.out, text),
-            Format::Jsonb => self.framed(|out| jsonb::push_text(out, text)),
+            Written::Hessian2 => push_string(self.out, text),
+            Written::Jsonb => self.framed(|out| jsonb::push_text(out, text)),
         }
     }
 
     fn attachments(&mut self) {
         let (key, value) = (Text::new("dubbo"), Text::new(PROTOCOL_VERSION));
         match self.format {
-            Format::Hessian2 => {
+            Written::Hessian2 => {
                 self.out.push(b'H');
                 push_string(self.out, key);
                 push_string(self.out, value);
                 self.out.push(b'Z');
             }
-            Format::Jsonb => self.framed(|out| {
+            Written::Jsonb => self.framed(|out| {
                 out.push(jsonb::OBJECT);
                 jsonb::push_text(out, key);
                 jsonb::push_text(out, value);

@@ -70,7 +70,7 @@ impl<'a> RequestPeek<'a> {
     /// Fails with offsets from the start of the body, and with
     /// [`ErrorKind::Unsupported`] for a serialization that this crate does not read.
     pub fn parse(head: &FrameHead, body: &'a [u8], limits: &Limits) -> Result<Option<Self>, Error> {
-        let format = Format::of(head.serialization)?;
+        let format = Format::of(head.serialization, body)?;
         let whole = body.len() >= head.body_len as usize;
         let body = body.get(..head.body_len as usize).unwrap_or(body);
         match Self::read(&mut BodyReader::new(format, body, limits)) {
@@ -243,7 +243,7 @@ pub struct Request<'a> {
 impl<'a> Request<'a> {
     /// Reads a whole body; see [`RequestIndex::parse`].
     pub fn parse(head: &FrameHead, body: &'a [u8], limits: &Limits) -> Result<Self, Error> {
-        let format = Format::of(head.serialization)?;
+        let format = Format::of(head.serialization, body)?;
         if body.len() != head.body_len as usize {
             return Err(Error::new(body.len(), What::Body, ErrorKind::BadLength));
         }

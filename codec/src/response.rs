@@ -45,7 +45,7 @@ impl<'a> Response<'a> {
     /// head says, and with [`ErrorKind::Unsupported`] for a serialization that this crate does not
     /// read. Any status is accepted, and bytes behind the last element are let be, as Java does.
     pub fn parse(head: &FrameHead, body: &'a [u8], limits: &Limits) -> Result<Self, Error> {
-        let format = Format::of(head.serialization)?;
+        let format = Format::of(head.serialization, body)?;
         if body.len() != head.body_len as usize {
             return Err(Error::new(body.len(), What::Body, ErrorKind::BadLength));
         }
