@@ -4,7 +4,8 @@
     dead_code,
     unreachable_pub,
     missing_docs,
-    reason = "every test binary uses a part of it"
+    clippy::unwrap_used,
+    reason = "every test binary uses a part of it, and a failed unwrap is a failed test"
 )]
 
 use std::collections::HashMap;
