@@ -3,6 +3,8 @@
 //! `cargo bench -p dubbo-mesh-benches --bench codec` prints nanoseconds a frame; every loop asserts
 //! that it did what it says, so that no error path is measured.
 
+#![allow(clippy::print_stdout, reason = "printing is what a bench is for")]
+
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 

@@ -53,7 +53,9 @@ impl Answer {
 
     /// How many endpoints there are in all.
     pub(crate) fn endpoint_count(&self) -> usize {
-        self.entries(|_| true).map(|entry| entry.endpoints.len()).sum()
+        self.entries(|_| true)
+            .map(|entry| entry.endpoints.len())
+            .sum()
     }
 
     /// The entries that have such names.

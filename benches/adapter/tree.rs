@@ -184,11 +184,7 @@ fn url(n: usize, instance: usize, weight: u32) -> String {
     let application = n / PER_APPLICATION;
     let name = interface(n);
     let methods: Vec<_> = METHODS.iter().cycle().skip(n).take(2 + n % 6).collect();
-    let methods = methods
-        .into_iter()
-        .copied()
-        .collect::<Vec<_>>()
-        .join(",");
+    let methods = methods.into_iter().copied().collect::<Vec<_>>().join(",");
     let host = address(n, instance);
     let pid = 1_000 + instance * 97;
     let timestamp = 1_763_800_000_000_u64 + (application * 60_000 + instance * 1_000) as u64;
@@ -258,7 +254,10 @@ mod tests {
         let (first, second) = tree.reweight(3, 1);
         let (again, third) = tree.reweight(3, 1);
         assert_eq!(second, again);
-        assert!(first != second && second != third, "{first} {second} {third}");
+        assert!(
+            first != second && second != third,
+            "{first} {second} {third}"
+        );
         assert!(third.ends_with("weight%3D102"), "{third}");
         let weights: Vec<u32> = tree.expected(3).into_values().collect();
         assert_eq!(weights, [100, 102, 100, 100]);

@@ -1,5 +1,7 @@
 //! What a proxy does with every frame takes nothing from the heap.
 
+#![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
 mod support;
 
 use allocation_counter::measure;

@@ -1,5 +1,7 @@
 //! Bytes that are meant to hurt: errors in bounded time and memory, and never a panic.
 
+#![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
 mod support;
 
 use std::time::{Duration, Instant};

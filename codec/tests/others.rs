@@ -1,5 +1,7 @@
 //! Serializations that are only read: JSON in lines and with lengths, MessagePack.
 
+#![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
 mod support;
 
 use dubbo_codec::{

@@ -1,5 +1,7 @@
 //! What real Dubbo peers sent, read as the libraries that wrote it read it.
 
+#![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
 mod support;
 
 use dubbo_codec::hessian2::{self, Value};

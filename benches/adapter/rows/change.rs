@@ -7,8 +7,8 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use dubbo_codec::ServiceKey;
-use support::{Process, fresh_dir};
 use futures::future;
+use support::{Process, fresh_dir};
 use tokio::time::sleep;
 
 use crate::answer::Answer;

@@ -38,7 +38,12 @@ pub(crate) async fn run(small: &mut Registry, large: &mut Registry, count: usize
             costs[n].push(cost(registry, meshes[n].pid(), turn * each, each).await);
             published[n] += meshes[n].published().await - before;
         }
-        say(&format!("CPU, turn {}: {:?}, {:?}", turn + 1, costs[0][turn], costs[1][turn]));
+        say(&format!(
+            "CPU, turn {}: {:?}, {:?}",
+            turn + 1,
+            costs[0][turn],
+            costs[1][turn]
+        ));
     }
     let [of_small, of_large] = costs.map(Summary::of);
     for mesh in meshes {

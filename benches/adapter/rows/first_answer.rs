@@ -34,7 +34,10 @@ pub(crate) async fn run(registry: &Registry, rounds: usize) -> Row {
     let (ours, bare) = (Summary::of(ours), Summary::of(bare));
     let ratio = ours.median().as_secs_f64() / bare.median().as_secs_f64();
     Row {
-        what: format!("process start to first complete answer, {}", registry.tree.size.name),
+        what: format!(
+            "process start to first complete answer, {}",
+            registry.tree.size.name
+        ),
         measured: format!("{ours} = {ratio:.2} x"),
         bound: format!("{FACTOR} x {bare}"),
         met: ours.median() <= FACTOR * bare.median(),
