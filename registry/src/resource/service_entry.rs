@@ -134,7 +134,9 @@ fn sort_out<'a>(service: Service<'a>, mesh: &Mesh, refused: &mut Vec<Refusal>) -
     }
     let in_use: BTreeSet<u16> = sorted.ports.values().flatten().copied().collect();
     for (protocol, numbers) in service.kept_ports {
-        let free = numbers.difference(&in_use).copied();
+        let free = numbers.difference(&in_use).copied().filter(|number| {
+            service.vip.is_some() || istio_protocol(protocol, *number, mesh) != IstioProtocol::Tcp
+        });
         sorted
             .ports
             .entry(protocol.clone())

@@ -393,3 +393,36 @@ fn without_an_address_tcp_is_refused_and_triple_is_not() {
         ]
     );
 }
+
+/// Without an address of its own a TCP port would listen on `0.0.0.0` in every sidecar and take the
+/// connections of all others.
+#[test]
+fn a_service_that_lost_its_address_keeps_no_tcp_port() {
+    let http2 = Http2 {
+        ports: vec!["20889".parse().unwrap()],
+        namespaces: vec!["shop".into()],
+    };
+    let listen = ports::Ports::default_listen();
+    let mesh = Mesh {
+        ports: ports::Ports::new(listen, BTreeSet::new(), &[http2]).unwrap(),
+        ..mesh()
+    };
+    let kept_ports = Ports::from([
+        (Protocol::Dubbo, BTreeSet::from([20880, 20889])),
+        (Protocol::Tri, BTreeSet::from([50051])),
+    ]);
+    let service = Service {
+        key: &key("com.acme.A"),
+        host: "com.acme.a.dubbo",
+        vip: None,
+        members: &[],
+        kept_ports: &kept_ports,
+    };
+    assert_eq!(
+        pretty(&render(service, &mesh)),
+        [
+            "com.acme.a.dubbo--dubbo com.acme.a.dubbo [20889 HTTP2 http2-dubbo-20889]",
+            "com.acme.a.dubbo--tri com.acme.a.dubbo [50051 GRPC grpc-tri-50051]",
+        ]
+    );
+}
