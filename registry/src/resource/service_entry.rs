@@ -269,7 +269,11 @@ fn endpoints(
             network: facts.network.to_string(),
             locality: facts.locality.to_string(),
             weight: provider.weight.min(MAX_WEIGHT),
-            service_account: facts.service_account.to_string(),
+            // istiod would take it for mutual TLS, label or not.
+            service_account: match facts.in_mesh {
+                true => facts.service_account.to_string(),
+                false => String::new(),
+            },
         }
     };
     members.iter().map(endpoint).collect()

@@ -426,3 +426,31 @@ fn a_service_that_lost_its_address_keeps_no_tcp_port() {
         ]
     );
 }
+
+/// istiod takes a service account alone for mutual TLS (`getTLSModeFromWorkloadEntry`).
+#[test]
+fn a_service_account_outside_of_the_mesh_is_not_told() {
+    let rule = |in_mesh| Rule {
+        cidrs: vec![],
+        applications: vec![],
+        in_mesh,
+        locality: None,
+        service_account: Some("orders".into()),
+        network: None,
+    };
+    let account = |in_mesh| {
+        let mesh = Mesh {
+            workloads: Workloads::new(vec![rule(in_mesh)]),
+            ..mesh()
+        };
+        let rendered = rendered("com.acme.A", &["dubbo://10.0.0.1:20880/com.acme.A"], &mesh);
+        let endpoint = &rendered.entries[&Protocol::Dubbo].spec.endpoints[0];
+        (
+            endpoint.service_account.clone(),
+            endpoint.labels.contains_key(TLS_MODE),
+        )
+    };
+    assert_eq!(account(Some(true)), ("orders".to_owned(), true));
+    assert_eq!(account(Some(false)), (String::new(), false));
+    assert_eq!(account(None), (String::new(), false));
+}
