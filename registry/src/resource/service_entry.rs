@@ -23,7 +23,8 @@ use crate::ports::Mode;
 use crate::proto::{Location, Resolution, ServiceEntry, ServicePort, WorkloadEntry};
 use crate::provider::{Protocol, Provider};
 
-/// Heaviest endpoint. Envoy adds the weights of a locality up in 32 bits; 4,096 of these still fit.
+/// Heaviest endpoint. Envoy adds the weights of a service up in 32 bits, and refuses all its
+/// endpoints if they do not fit: 4,294 of these do, of more endpoints each may weigh less.
 const MAX_WEIGHT: u32 = 1_000_000;
 /// The label that istiod reads to send mutual TLS to an endpoint.
 const TLS_MODE: &str = "security.istio.io/tlsMode";
@@ -244,6 +245,8 @@ fn endpoints(
     also: &BTreeMap<(IpAddr, u16), BTreeSet<Protocol>>,
     mesh: &Mesh,
 ) -> Vec<WorkloadEntry> {
+    let count = u32::try_from(members.len()).unwrap_or(u32::MAX).max(1);
+    let heaviest = MAX_WEIGHT.min(u32::MAX / count);
     let endpoint = |member: &&Member| {
         let Member { provider, ip } = *member;
         let own = u32::from(provider.id.port);
@@ -268,7 +271,7 @@ fn endpoints(
             labels,
             network: facts.network.to_string(),
             locality: facts.locality.to_string(),
-            weight: provider.weight.min(MAX_WEIGHT),
+            weight: provider.weight.min(heaviest),
             // istiod would take it for mutual TLS, label or not.
             service_account: match facts.in_mesh {
                 true => facts.service_account.to_string(),

@@ -454,3 +454,23 @@ fn a_service_account_outside_of_the_mesh_is_not_told() {
     assert_eq!(account(Some(false)), (String::new(), false));
     assert_eq!(account(None), (String::new(), false));
 }
+
+/// Envoy refuses endpoints whose weights add up to more than 32 bits can hold.
+#[test]
+fn the_weights_of_any_number_of_endpoints_fit_32_bits() {
+    let urls: Vec<String> = (0..5000)
+        .map(|n| {
+            let (a, b) = (n / 250, n % 250);
+            format!("dubbo://10.0.{a}.{b}:20880/com.acme.A?weight=2000000000")
+        })
+        .collect();
+    let urls: Vec<&str> = urls.iter().map(String::as_str).collect();
+    let sum = |urls: &[&str]| -> u64 {
+        let rendered = rendered("com.acme.A", urls, &mesh());
+        let endpoints = &rendered.entries[&Protocol::Dubbo].spec.endpoints;
+        assert_eq!(endpoints.len(), urls.len());
+        endpoints.iter().map(|e| u64::from(e.weight)).sum()
+    };
+    assert_eq!(sum(&urls[..4000]), 4_000_000_000);
+    assert!(sum(&urls) <= u64::from(u32::MAX));
+}
