@@ -10,7 +10,7 @@
 //! every port of its own entry to the port that it listens on. Labels and `exportTo` are equal in
 //! all entries of a host, or istiod does not merge them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
@@ -114,6 +114,8 @@ pub fn render(service: Service<'_>, mesh: &Mesh) -> Rendered {
 #[derive(Default)]
 struct Sorted<'a> {
     members: BTreeMap<Protocol, Vec<&'a Member>>,
+    /// Where the members of each protocol are.
+    addresses: BTreeMap<Protocol, HashSet<(IpAddr, u16)>>,
     ports: Ports,
     /// Addresses of the number's owner that also speak another protocol.
     also: BTreeMap<(IpAddr, u16), BTreeSet<Protocol>>,
@@ -171,12 +173,8 @@ impl<'a> Sorted<'a> {
             .find(|(p, numbers)| *p != protocol && numbers.contains(&port));
         if let Some((owner, _)) = owner {
             let by = owner.clone();
-            let unified = |m: &&Member| m.ip == member.ip && m.provider.id.port == port;
-            if !self
-                .members
-                .get(&by)
-                .is_some_and(|members| members.iter().any(unified))
-            {
+            let unified = self.addresses.get(&by);
+            if !unified.is_some_and(|of_owner| of_owner.contains(&(member.ip, port))) {
                 return Err(Reason::PortTaken { port, by });
             }
             self.also
@@ -202,10 +200,8 @@ impl<'a> Sorted<'a> {
         self.ports.entry(protocol.clone()).or_default().insert(port);
         let members = self.members.entry(protocol.clone()).or_default();
         // One address is one endpoint, by however many names and paths it is registered.
-        if !members
-            .iter()
-            .any(|m| m.ip == member.ip && m.provider.id.port == port)
-        {
+        let addresses = self.addresses.entry(protocol.clone()).or_default();
+        if addresses.insert((member.ip, port)) {
             members.push(member);
         }
         Ok(())
