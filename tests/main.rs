@@ -4,6 +4,13 @@
 //! so. `cargo test -p dubbo-mesh-tests` runs all of it, and the tests of the
 //! other crates need none of it.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "a failed test is what a failed unwrap is for"
+)]
+
 mod isolation;
+mod mesh;
+mod oracle;
 mod servers;
 mod zookeeper;

@@ -120,7 +120,7 @@ impl ServiceKey {
             from += 1;
         }
         let mut short = String::with_capacity(MAX_HOST);
-        short.push('h');
+        short.push_str("h-");
         push_hash(&mut short, hash);
         short.push('.');
         short.push_str(&host[from..]);

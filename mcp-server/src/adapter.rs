@@ -152,3 +152,6 @@ impl Outcome {
             .extend(update.moves.into_iter().filter(|m| m.from.is_some()));
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -35,7 +35,7 @@ fn run_serve(asked: &Serve) -> Result<ExitCode, (String, u8)> {
         .with_env_filter(filter)
         .with_writer(std::io::stderr);
     match asked.log_format {
-        LogFormat::Text => lines.with_ansi(false).init(),
+        LogFormat::Text => lines.with_ansi(false).with_target(false).init(),
         LogFormat::Json => lines.json().flatten_event(true).init(),
     }
     runtime()?

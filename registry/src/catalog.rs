@@ -260,10 +260,12 @@ impl Catalog {
 
     fn refuse(&mut self, key: &Arc<ServiceKey>, refused: Vec<Refusal>, update: &mut Update) {
         let old = self.refused.get(key).map_or(&[][..], Vec::as_slice);
-        update.refusals_changed |= *old != *refused;
-        update
-            .refused
-            .extend(refused.iter().filter(|r| !old.contains(r)).cloned());
+        if *old != *refused {
+            update.refusals_changed = true;
+            let known: BTreeSet<&Refusal> = old.iter().collect();
+            let news = refused.iter().filter(|refusal| !known.contains(refusal));
+            update.refused.extend(news.cloned());
+        }
         if refused.is_empty() {
             self.refused.remove(key);
         } else {

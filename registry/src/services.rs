@@ -221,8 +221,11 @@ impl Services {
             let Some(members) = self.services.get_mut(&key) else {
                 continue;
             };
-            let left = members.get(&id).and_then(|known| known.left.clone());
-            if let Some(source) = left.and_then(|source| self.sources.get_mut(&source))
+            // Back while its departure waited for a source.
+            let Some(left) = members.get(&id).and_then(|known| known.left.clone()) else {
+                continue;
+            };
+            if let Some(source) = self.sources.get_mut(&left)
                 && source.state != SourceState::Live
             {
                 source.waiting.push((key, id));

@@ -7,7 +7,7 @@ use support::{
     ConsumerSettings, DubboVersion, GATEWAY, Namespace, ProviderSettings, Service, ZooKeeper,
     ZooKeeperVersion, isolated, tree, wait_until,
 };
-use zookeeper_client::Client;
+use zookeeper_client::{Client, Error};
 
 /// What each version of Dubbo writes for one service on one port: the directory
 /// of its interface with one ephemeral node, the provider's URL.
@@ -195,6 +195,70 @@ fn a_provider_in_a_namespace_registers_its_address() {
             .await;
         let urls = provider_urls(&client, "com.acme.Greeter").await;
         assert!(urls[0].starts_with("dubbo://10.77.0.2:20880/"), "{urls:?}");
+    });
+}
+
+/// Two protocols behind one number: `tri` stands in the URL and not in a node.
+#[test]
+fn dubbo_3_serves_two_protocols_on_one_port() {
+    isolated(async || {
+        let zookeeper = ZooKeeper::start(ZooKeeperVersion::V3_9).await;
+        let client = zookeeper.client().await;
+        let _provider = ProviderSettings::new(DubboVersion::V3_3, zookeeper.registry())
+            .protocol("dubbo", 20880)
+            .set("protocol.0.extProtocol", "tri")
+            .service(Service::new("com.acme.Greeter"))
+            .start()
+            .await;
+        let urls = provider_urls(&client, "com.acme.Greeter").await;
+        assert_eq!(urls.len(), 1, "{urls:?}");
+        assert!(
+            urls[0].starts_with("dubbo://127.0.0.1:20880/"),
+            "{}",
+            urls[0]
+        );
+        assert_eq!(parameter(&urls[0], "ext.protocol").as_deref(), Some("tri"));
+    });
+}
+
+/// `simplified` drops free parameters, among others.
+#[test]
+fn dubbo_writes_short_urls_when_it_is_told_to() {
+    isolated(async || {
+        let zookeeper = ZooKeeper::start(ZooKeeperVersion::V3_9).await;
+        let client = zookeeper.client().await;
+        let service = Service::new("com.acme.Greeter").set("parameters.region", "north");
+        let provider = ProviderSettings::new(DubboVersion::V3_2, zookeeper.registry())
+            .protocol("dubbo", 20880)
+            .service(service);
+        let whole = provider.clone().start().await;
+        let urls = provider_urls(&client, "com.acme.Greeter").await;
+        assert_eq!(parameter(&urls[0], "region").as_deref(), Some("north"));
+        whole.stop().await;
+        let _simplified = provider.set("registry.simplified", true).start().await;
+        let urls = provider_urls(&client, "com.acme.Greeter").await;
+        assert_eq!(parameter(&urls[0], "region"), None);
+        assert_eq!(parameter(&urls[0], "application").as_deref(), Some("acme"));
+    });
+}
+
+/// With a user name, the nodes are only for who has the password.
+#[test]
+fn dubbo_hides_its_nodes_behind_a_password() {
+    isolated(async || {
+        let zookeeper = ZooKeeper::start(ZooKeeperVersion::V3_9).await;
+        let _provider = ProviderSettings::new(DubboVersion::V3_3, zookeeper.registry())
+            .set("registry.username", "ann")
+            .set("registry.password", "secret")
+            .protocol("dubbo", 20880)
+            .service(Service::new("com.acme.Greeter"))
+            .start()
+            .await;
+        let directory = "/dubbo/com.acme.Greeter/providers";
+        let client = zookeeper.client().await;
+        assert_eq!(client.list_children(directory).await, Err(Error::NoAuth));
+        client.auth("digest", b"ann:secret").await.unwrap();
+        assert_eq!(client.list_children(directory).await.unwrap().len(), 1);
     });
 }
 

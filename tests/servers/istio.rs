@@ -18,6 +18,31 @@ fn istiod_is_ready_without_a_cluster() {
     });
 }
 
+/// What a test puts into the cluster, istiod finds there.
+#[test]
+fn istiod_knows_the_services_of_its_cluster() {
+    isolated(async || {
+        let meta = |name: &str| json!({"name": name, "namespace": "acme", "uid": name, "resourceVersion": "1"});
+        let namespace = json!({"kind": "Namespace", "metadata": {"name": "acme", "uid": "acme"}});
+        let service = json!({"kind": "Service", "metadata": meta("greeter"), "spec": {
+            "type": "ClusterIP", "clusterIP": "10.96.0.7", "clusterIPs": ["10.96.0.7"],
+            "ports": [{"name": "dubbo", "port": 20880, "protocol": "TCP", "appProtocol": "http2"}],
+        }});
+        let istiod = IstiodSettings::new(&[])
+            .kubernetes(vec![namespace, service])
+            .start()
+            .await;
+        let services = istiod.json("/debug/registryz").await.unwrap();
+        let hosts: Vec<&Value> = services
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|service| &service["hostname"])
+            .collect();
+        assert_eq!(hosts, ["greeter.acme.svc.cluster.local"]);
+    });
+}
+
 #[test]
 fn istiod_ends_when_its_source_does_not_listen() {
     isolated(async || {

@@ -10,7 +10,7 @@ const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/setup");
 ///
 /// # Panics
 /// If it is not installed.
-pub(crate) fn installed(name: &str) -> &'static str {
+pub fn installed(name: &str) -> &'static str {
     static PATHS: OnceLock<String> = OnceLock::new();
     let paths = PATHS.get_or_init(|| {
         let output = Command::new(SCRIPT)

@@ -54,7 +54,7 @@ pub fn isolated<F: AsyncFnOnce()>(body: F) {
 
 /// [`isolated`] with a limit of its own, for a test that is known to be long.
 pub fn isolated_for<F: AsyncFnOnce()>(limit: Duration, body: F) {
-    if std::env::var_os(WORK_DIR).is_some() {
+    if is_alone() {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .enable_all()
@@ -97,14 +97,15 @@ pub fn fresh_dir(name: &str) -> PathBuf {
 /// Cargo's target directory of this build, with the profile's directory in it.
 ///
 /// # Panics
-/// If the test binary is not where Cargo puts it.
+/// If the binary is not where Cargo puts it: tests in `deps`, programs beside it.
 #[must_use]
 pub fn target_dir() -> (PathBuf, PathBuf) {
-    let binary = std::env::current_exe().expect("the path of the test binary");
+    let binary = std::env::current_exe().expect("the path of the binary");
     let profile = binary
         .ancestors()
-        .nth(2)
-        .expect("target/PROFILE/deps/BINARY")
+        .skip(1)
+        .find(|dir| !dir.ends_with("deps"))
+        .expect("target/PROFILE[/deps]/BINARY")
         .to_path_buf();
     (
         profile.parent().expect("target/PROFILE").to_path_buf(),
@@ -123,6 +124,44 @@ fn name_of<F>(_: &F) -> String {
         .next()
         .unwrap_or(inner)
         .to_owned()
+}
+
+/// This binary, to be run in namespaces of its own, with its files in `dir`:
+/// there [`work_dir`] is `dir`.
+///
+/// # Panics
+/// If the path of this binary is not known.
+#[must_use]
+pub fn alone(dir: &Path) -> Command {
+    let mut command = Command::new("setpriv");
+    command
+        .args([
+            "--pdeathsig",
+            "KILL",
+            "unshare",
+            "--net",
+            "--mount",
+            "--mount-proc",
+        ])
+        .args([
+            "--pid",
+            "--fork",
+            "--kill-child=KILL",
+            "--",
+            "sh",
+            "-c",
+            PREPARE,
+            "sh",
+        ])
+        .arg(std::env::current_exe().expect("the path of the binary"))
+        .env(WORK_DIR, dir);
+    command
+}
+
+/// Whether this is the process that [`alone`] has started.
+#[must_use]
+pub fn is_alone() -> bool {
+    std::env::var_os(WORK_DIR).is_some()
 }
 
 fn run_again(test: &str, limit: Duration) {
@@ -151,26 +190,7 @@ fn run_again(test: &str, limit: Duration) {
 fn run_inner(test: &str, dir: &Path, limit: Duration) -> (Result<bool, String>, String) {
     let out = dir.join("output");
     let file = fs::File::create(&out).expect("the output of the test");
-    let mut child = Command::new("setpriv")
-        .args([
-            "--pdeathsig",
-            "KILL",
-            "unshare",
-            "--net",
-            "--mount",
-            "--mount-proc",
-        ])
-        .args([
-            "--pid",
-            "--fork",
-            "--kill-child=KILL",
-            "--",
-            "sh",
-            "-c",
-            PREPARE,
-            "sh",
-        ])
-        .arg(std::env::current_exe().expect("the path of the test binary"))
+    let mut child = alone(dir)
         .args([
             "--exact",
             test,
@@ -178,7 +198,6 @@ fn run_inner(test: &str, dir: &Path, limit: Duration) -> (Result<bool, String>, 
             "--include-ignored",
             "--test-threads=1",
         ])
-        .env(WORK_DIR, dir)
         .stdin(Stdio::null())
         .stdout(file.try_clone().expect("a second handle"))
         .stderr(file)

@@ -29,6 +29,7 @@ const STOP: Duration = Duration::from_secs(20);
 #[derive(Debug, Clone)]
 pub struct IstiodSettings {
     sources: Vec<String>,
+    trusted: Option<String>,
     mesh: String,
     environment: Vec<(String, String)>,
     arguments: Vec<String>,
@@ -43,6 +44,7 @@ impl IstiodSettings {
     pub fn new(sources: &[&str]) -> Self {
         let settings = Self {
             sources: sources.iter().map(|source| (*source).to_owned()).collect(),
+            trusted: None,
             mesh: String::new(),
             environment: Vec::new(),
             arguments: Vec::new(),
@@ -62,6 +64,13 @@ impl IstiodSettings {
                 settings.environment(name, value)
             });
         settings.mesh("enableAutoMtls: false")
+    }
+
+    /// The sources speak TLS, with certificates of this authority (PEM).
+    #[must_use]
+    pub fn trusting(mut self, authority: &str) -> Self {
+        self.trusted = Some(authority.to_owned());
+        self
     }
 
     /// Lines of the mesh configuration (YAML). A later line replaces an earlier
@@ -111,11 +120,17 @@ impl IstiodSettings {
     pub async fn launch(self) -> Istiod {
         let dir = fresh_dir("istiod");
         let kubernetes = Kubernetes::start(self.objects.clone()).await;
-        let sources = self.sources.iter().map(String::as_str).chain(["k8s://"]);
-        let sources = sources
-            .map(|source| format!("{{address: \"{source}\"}}"))
-            .collect::<Vec<_>>()
-            .join(", ");
+        let tls = self.trusted.as_ref().map_or_else(String::new, |pem| {
+            format!(", tlsSettings: {{mode: SIMPLE, caCertificates: {pem:?}}}")
+        });
+        let sources = self
+            .sources
+            .iter()
+            .map(|source| format!("{{address: \"{source}\"{tls}}}"));
+        let sources: Vec<String> = sources
+            .chain(["{address: \"k8s://\"}".to_owned()])
+            .collect();
+        let sources = sources.join(", ");
         fs::write(
             dir.join("mesh.yaml"),
             format!("configSources: [{sources}]\n{}\n", self.mesh),

@@ -39,6 +39,7 @@ const KINDS: &[(&str, &str)] = &[
     ),
     ("namespaces", "Namespace"),
     ("nodes", "Node"),
+    ("peerauthentications", "PeerAuthentication"),
     ("pods", "Pod"),
     ("secrets", "Secret"),
     ("serviceaccounts", "ServiceAccount"),

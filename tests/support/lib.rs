@@ -26,9 +26,11 @@
 //! Errors panic: a server that does not start is a failed test.
 
 mod certificates;
+mod consumer;
 mod dubbo;
 mod dubbo_mesh;
 mod envoy;
+mod envoy_admin;
 mod http;
 mod installed;
 mod isolation;
@@ -37,21 +39,28 @@ mod java;
 mod kubernetes;
 mod network;
 mod process;
+mod provider;
 mod tree;
 mod wait;
 mod zookeeper;
+mod zookeeper_settings;
 
 pub use certificates::{Authority, Certificate};
-pub use dubbo::{Consumer, ConsumerSettings, DubboVersion, Provider, ProviderSettings, Service};
+pub use consumer::{Consumer, ConsumerSettings};
+pub use dubbo::DubboVersion;
 pub use dubbo_mesh::{DubboMesh, dubbo_mesh};
-pub use envoy::{Envoy, EnvoySettings};
+pub use envoy::EnvoySettings;
+pub use envoy_admin::Envoy;
 pub use http::{Answer, get};
-pub use isolation::{fresh_dir, isolated, isolated_for, target_dir, work_dir};
+pub use installed::installed;
+pub use isolation::{alone, fresh_dir, is_alone, isolated, isolated_for, target_dir, work_dir};
 pub use istiod::{Istiod, IstiodSettings};
 pub use kubernetes::Kubernetes;
 pub use network::{GATEWAY, Namespace, SIDECAR_USER};
 pub use process::Process;
+pub use provider::{Provider, ProviderSettings, Service};
 pub use rustix::process::Signal;
 pub use tree::{Node, create, tree};
 pub use wait::wait_until;
-pub use zookeeper::{Ensemble, ZooKeeper, ZooKeeperSettings, ZooKeeperVersion};
+pub use zookeeper::{Ensemble, ZooKeeper};
+pub use zookeeper_settings::{ZooKeeperSettings, ZooKeeperVersion};

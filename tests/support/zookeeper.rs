@@ -5,8 +5,6 @@
 //!                   └─ensemble─→ Ensemble (2181..2183)  each member the same way
 //! ```
 
-use std::fmt::Write as _;
-use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::path::PathBuf;
@@ -15,11 +13,11 @@ use std::time::Duration;
 use rustix::process::Signal;
 use zookeeper_client::Client;
 
-use crate::certificates::{Authority, Certificate};
 use crate::isolation::fresh_dir;
 use crate::java::java;
 use crate::process::Process;
 use crate::wait::wait_until;
+use crate::zookeeper_settings::{ZooKeeperSettings, ZooKeeperVersion, client_port, tls_port};
 
 /// A server, or an ensemble, is up after a few seconds on two busy cores.
 const START: Duration = Duration::from_secs(60);
@@ -27,112 +25,17 @@ const STOP: Duration = Duration::from_secs(20);
 /// A request to a server that is up.
 const ANSWER: Duration = Duration::from_secs(2);
 
-/// The versions that `tests/setup` installs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ZooKeeperVersion {
-    /// 3.4.14: no persistent watches.
-    V3_4,
-    /// 3.6.4: the first line with persistent watches.
-    V3_6,
-    /// 3.8.4
-    V3_8,
-    /// 3.9.3
-    V3_9,
-}
-
-impl ZooKeeperVersion {
-    /// All, oldest first.
-    pub const ALL: [Self; 4] = [Self::V3_4, Self::V3_6, Self::V3_8, Self::V3_9];
-
-    /// The three numbers.
-    #[must_use]
-    pub fn numbers(self) -> (u32, u32, u32) {
-        match self {
-            Self::V3_4 => (3, 4, 14),
-            Self::V3_6 => (3, 6, 4),
-            Self::V3_8 => (3, 8, 4),
-            Self::V3_9 => (3, 9, 3),
-        }
-    }
-
-    fn name(self) -> String {
-        let (major, minor, patch) = self.numbers();
-        format!("zookeeper-{major}.{minor}.{patch}")
-    }
-}
-
-/// How a server runs.
-#[derive(Debug, Clone)]
-pub struct ZooKeeperSettings {
-    version: ZooKeeperVersion,
-    tick: Duration,
-    config: Vec<String>,
-    java: Vec<String>,
-    tls: Option<(String, Certificate)>,
-}
-
 impl ZooKeeperSettings {
-    /// `version` with sessions of 0.4 to 4 seconds.
-    #[must_use]
-    pub fn new(version: ZooKeeperVersion) -> Self {
-        Self {
-            version,
-            tick: Duration::from_millis(200),
-            config: Vec::new(),
-            java: Vec::new(),
-            tls: None,
-        }
-    }
-
-    /// ZooKeeper's unit of time. It grants sessions of 2 to 20 ticks, whatever
-    /// the client asks for.
-    #[must_use]
-    pub fn tick(mut self, tick: Duration) -> Self {
-        self.tick = tick;
-        self
-    }
-
-    /// A line of `zoo.cfg`.
-    #[must_use]
-    pub fn config(mut self, line: &str) -> Self {
-        self.config.push(line.to_owned());
-        self
-    }
-
-    /// A system property of the JVM, e.g. `zookeeper.skipACL=yes`.
-    #[must_use]
-    pub fn property(mut self, property: &str) -> Self {
-        self.java.push(format!("-D{property}"));
-        self
-    }
-
-    /// The largest packet that the server takes, in bytes.
-    #[must_use]
-    pub fn max_buffer(self, bytes: usize) -> Self {
-        self.property(&format!("jute.maxbuffer={bytes}"))
-    }
-
-    /// Also listens for TLS, 100 above the plain port: 2281. Clients need a
-    /// certificate of the same authority if `clientAuth` is `need` (`none`, `want`).
-    #[must_use]
-    pub fn tls(mut self, authority: &Authority, client_auth: &str) -> Self {
-        self.tls = Some((
-            authority.pem.clone(),
-            authority.issue(&["localhost", "127.0.0.1"]),
-        ));
-        self.config(&format!("ssl.clientAuth={client_auth}"))
-    }
-
     /// Starts one server on port 2181 and waits until it serves.
     pub async fn start(self) -> ZooKeeper {
-        let mut server = ZooKeeper::configure(self, 1, 1);
+        let mut server = ZooKeeper::configured(self, 1, 1);
         server.start_again().await;
         server
     }
 
     /// Starts three servers on ports 2181 to 2183 and waits until all serve.
     pub async fn ensemble(self) -> Ensemble {
-        let mut members = [1, 2, 3].map(|id| ZooKeeper::configure(self.clone(), id, 3));
+        let mut members = [1, 2, 3].map(|id| ZooKeeper::configured(self.clone(), id, 3));
         for member in &mut members {
             member.launch();
         }
@@ -161,13 +64,13 @@ impl ZooKeeper {
     /// Where it serves without TLS.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
-        SocketAddr::from((Ipv4Addr::LOCALHOST, 2180 + self.id))
+        SocketAddr::from((Ipv4Addr::LOCALHOST, client_port(self.id)))
     }
 
     /// Where it serves with TLS.
     #[must_use]
     pub fn tls_address(&self) -> SocketAddr {
-        SocketAddr::from((Ipv4Addr::LOCALHOST, 2280 + self.id))
+        SocketAddr::from((Ipv4Addr::LOCALHOST, tls_port(self.id)))
     }
 
     /// The address as Dubbo writes it: `zookeeper://127.0.0.1:2181`.
@@ -266,42 +169,9 @@ impl ZooKeeper {
         self.process = Some(process);
     }
 
-    fn configure(mut settings: ZooKeeperSettings, id: u16, members: u16) -> Self {
+    fn configured(settings: ZooKeeperSettings, id: u16, members: u16) -> Self {
         let dir = fresh_dir(&format!("zookeeper-{id}"));
-        fs::create_dir(dir.join("data")).expect("a data directory");
-        fs::write(dir.join("data/myid"), id.to_string()).expect("myid");
-        fs::write(dir.join("log4j.properties"), LOG4J).expect("log4j.properties");
-        let mut config = format!(
-            "tickTime={}\ninitLimit=50\nsyncLimit=25\ndataDir={}\nclientPort={}\n\
-             maxClientCnxns=0\nadmin.enableServer=false\n4lw.commands.whitelist=*\n",
-            settings.tick.as_millis(),
-            dir.join("data").display(),
-            2180 + id
-        );
-        if members > 1 {
-            for member in 1..=members {
-                let _ = writeln!(
-                    config,
-                    "server.{member}=127.0.0.1:{}:{}",
-                    2887 + member,
-                    3887 + member
-                );
-            }
-        }
-        if let Some((authority, certificate)) = settings.tls.take() {
-            fs::write(dir.join("trust.pem"), authority).expect("trust.pem");
-            fs::write(dir.join("key.pem"), certificate.key + &certificate.pem).expect("key.pem");
-            let dir = dir.display();
-            let _ = writeln!(
-                config,
-                "secureClientPort={}\nserverCnxnFactory=org.apache.zookeeper.server.NettyServerCnxnFactory\n\
-                 ssl.keyStore.type=PEM\nssl.keyStore.location={dir}/key.pem\n\
-                 ssl.trustStore.type=PEM\nssl.trustStore.location={dir}/trust.pem",
-                2280 + id
-            );
-        }
-        config.push_str(&settings.config.join("\n"));
-        fs::write(dir.join("zoo.cfg"), config).expect("zoo.cfg");
+        settings.write(&dir, id, members);
         Self {
             settings,
             id,
@@ -310,14 +180,6 @@ impl ZooKeeper {
         }
     }
 }
-
-/// For 3.4, which logs by log4j itself.
-const LOG4J: &str = "log4j.rootLogger=INFO,stderr
-log4j.appender.stderr=org.apache.log4j.ConsoleAppender
-log4j.appender.stderr.Target=System.err
-log4j.appender.stderr.layout=org.apache.log4j.PatternLayout
-log4j.appender.stderr.layout.ConversionPattern=%d %p %c{1} %m%n
-";
 
 /// Three servers.
 #[derive(Debug)]

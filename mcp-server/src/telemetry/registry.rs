@@ -8,7 +8,6 @@ use prometheus_client::registry::Registry;
 
 use super::Telemetry;
 use crate::adapter::Outcome;
-use crate::status::{reason, word};
 
 /// Metrics of the registry side.
 #[derive(Debug, Default)]
@@ -51,11 +50,15 @@ impl Telemetry {
             News::State(state) => {
                 let live = *state == SourceState::Live;
                 metrics.live.get_or_create(&source()).set(i64::from(live));
-                let (state, reason) = (word(state), reason(state));
-                if state == "stale" {
-                    tracing::warn!(registry = %event.source, state, reason, "registry");
-                } else {
-                    tracing::info!(registry = %event.source, state, reason, "registry");
+                let registry = &event.source;
+                match state {
+                    SourceState::Live => tracing::info!(%registry, "registry is live"),
+                    SourceState::Connecting(waits_for) => {
+                        tracing::info!(%registry, %waits_for, "registry was not read yet");
+                    }
+                    SourceState::Stale(reason) => {
+                        tracing::warn!(%registry, %reason, "registry is stale: what is known stays");
+                    }
                 }
                 true
             }

@@ -10,7 +10,7 @@
 //! every port of its own entry to the port that it listens on. Labels and `exportTo` are equal in
 //! all entries of a host, or istiod does not merge them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
@@ -23,7 +23,8 @@ use crate::ports::Mode;
 use crate::proto::{Location, Resolution, ServiceEntry, ServicePort, WorkloadEntry};
 use crate::provider::{Protocol, Provider};
 
-/// Heaviest endpoint. Envoy adds the weights of a locality up in 32 bits; 4,096 of these still fit.
+/// Heaviest endpoint. Envoy adds the weights of a service up in 32 bits, and refuses all its
+/// endpoints if they do not fit: 4,294 of these do, of more endpoints each may weigh less.
 const MAX_WEIGHT: u32 = 1_000_000;
 /// The label that istiod reads to send mutual TLS to an endpoint.
 const TLS_MODE: &str = "security.istio.io/tlsMode";
@@ -113,6 +114,8 @@ pub fn render(service: Service<'_>, mesh: &Mesh) -> Rendered {
 #[derive(Default)]
 struct Sorted<'a> {
     members: BTreeMap<Protocol, Vec<&'a Member>>,
+    /// Where the members of each protocol are.
+    addresses: BTreeMap<Protocol, HashSet<(IpAddr, u16)>>,
     ports: Ports,
     /// Addresses of the number's owner that also speak another protocol.
     also: BTreeMap<(IpAddr, u16), BTreeSet<Protocol>>,
@@ -134,7 +137,9 @@ fn sort_out<'a>(service: Service<'a>, mesh: &Mesh, refused: &mut Vec<Refusal>) -
     }
     let in_use: BTreeSet<u16> = sorted.ports.values().flatten().copied().collect();
     for (protocol, numbers) in service.kept_ports {
-        let free = numbers.difference(&in_use).copied();
+        let free = numbers.difference(&in_use).copied().filter(|number| {
+            service.vip.is_some() || istio_protocol(protocol, *number, mesh) != IstioProtocol::Tcp
+        });
         sorted
             .ports
             .entry(protocol.clone())
@@ -168,12 +173,8 @@ impl<'a> Sorted<'a> {
             .find(|(p, numbers)| *p != protocol && numbers.contains(&port));
         if let Some((owner, _)) = owner {
             let by = owner.clone();
-            let unified = |m: &&Member| m.ip == member.ip && m.provider.id.port == port;
-            if !self
-                .members
-                .get(&by)
-                .is_some_and(|members| members.iter().any(unified))
-            {
+            let unified = self.addresses.get(&by);
+            if !unified.is_some_and(|of_owner| of_owner.contains(&(member.ip, port))) {
                 return Err(Reason::PortTaken { port, by });
             }
             self.also
@@ -199,10 +200,8 @@ impl<'a> Sorted<'a> {
         self.ports.entry(protocol.clone()).or_default().insert(port);
         let members = self.members.entry(protocol.clone()).or_default();
         // One address is one endpoint, by however many names and paths it is registered.
-        if !members
-            .iter()
-            .any(|m| m.ip == member.ip && m.provider.id.port == port)
-        {
+        let addresses = self.addresses.entry(protocol.clone()).or_default();
+        if addresses.insert((member.ip, port)) {
             members.push(member);
         }
         Ok(())
@@ -242,6 +241,8 @@ fn endpoints(
     also: &BTreeMap<(IpAddr, u16), BTreeSet<Protocol>>,
     mesh: &Mesh,
 ) -> Vec<WorkloadEntry> {
+    let count = u32::try_from(members.len()).unwrap_or(u32::MAX).max(1);
+    let heaviest = MAX_WEIGHT.min(u32::MAX / count);
     let endpoint = |member: &&Member| {
         let Member { provider, ip } = *member;
         let own = u32::from(provider.id.port);
@@ -266,8 +267,12 @@ fn endpoints(
             labels,
             network: facts.network.to_string(),
             locality: facts.locality.to_string(),
-            weight: provider.weight.min(MAX_WEIGHT),
-            service_account: facts.service_account.to_string(),
+            weight: provider.weight.min(heaviest),
+            // istiod would take it for mutual TLS, label or not.
+            service_account: match facts.in_mesh {
+                true => facts.service_account.to_string(),
+                false => String::new(),
+            },
         }
     };
     members.iter().map(endpoint).collect()

@@ -262,6 +262,45 @@ fn a_host_name_waits_for_its_addresses_and_keeps_them_when_a_later_answer_fails(
     }
 }
 
+#[test]
+fn a_provider_that_is_back_before_its_source_is_live_again_stays() {
+    let mut services = live(&[A, B]);
+    services.apply(says("zk", set(ORDERS, &[B])), at(100));
+    services.apply(
+        says("zk", News::State(SourceState::Stale("cut".into()))),
+        at(500),
+    );
+    assert_eq!(services.tick(at(60_000)), Changes::default());
+    for event in reading("zk", vec![set(ORDERS, &[A, B])]) {
+        assert_eq!(services.apply(event, at(70_000)), Changes::default());
+    }
+    assert_eq!(services.tick(at(80_000)), Changes::default());
+    assert_eq!(shown(&services), providers(&[A, B]));
+}
+
+#[test]
+fn what_waits_for_its_source_stays_if_another_one_has_it_by_then() {
+    let mut services = Services::new([source("a"), source("b")], Policy::default());
+    for event in reading("a", vec![set(ORDERS, &[A])])
+        .into_iter()
+        .chain(reading("b", vec![]))
+    {
+        services.apply(event, at(0));
+    }
+    services.apply(says("a", set(ORDERS, &[])), at(100));
+    services.apply(
+        says("a", News::State(SourceState::Stale("cut".into()))),
+        at(500),
+    );
+    services.tick(at(2000));
+    services.apply(says("b", set(ORDERS, &[A])), at(3000));
+    for event in reading("a", vec![]) {
+        services.apply(event, at(4000));
+    }
+    assert_eq!(services.tick(at(60_000)), Changes::default());
+    assert_eq!(shown(&services), providers(&[A]));
+}
+
 /// Events of one source about a handful of providers, always true to the contract.
 fn story() -> impl Strategy<Value = Vec<Vec<&'static str>>> {
     let subset = proptest::sample::subsequence(vec![A, A_HEAVY, A_RESTARTED, B], 0..=4);

@@ -393,3 +393,84 @@ fn without_an_address_tcp_is_refused_and_triple_is_not() {
         ]
     );
 }
+
+/// Without an address of its own a TCP port would listen on `0.0.0.0` in every sidecar and take the
+/// connections of all others.
+#[test]
+fn a_service_that_lost_its_address_keeps_no_tcp_port() {
+    let http2 = Http2 {
+        ports: vec!["20889".parse().unwrap()],
+        namespaces: vec!["shop".into()],
+    };
+    let listen = ports::Ports::default_listen();
+    let mesh = Mesh {
+        ports: ports::Ports::new(listen, BTreeSet::new(), &[http2]).unwrap(),
+        ..mesh()
+    };
+    let kept_ports = Ports::from([
+        (Protocol::Dubbo, BTreeSet::from([20880, 20889])),
+        (Protocol::Tri, BTreeSet::from([50051])),
+    ]);
+    let service = Service {
+        key: &key("com.acme.A"),
+        host: "com.acme.a.dubbo",
+        vip: None,
+        members: &[],
+        kept_ports: &kept_ports,
+    };
+    assert_eq!(
+        pretty(&render(service, &mesh)),
+        [
+            "com.acme.a.dubbo--dubbo com.acme.a.dubbo [20889 HTTP2 http2-dubbo-20889]",
+            "com.acme.a.dubbo--tri com.acme.a.dubbo [50051 GRPC grpc-tri-50051]",
+        ]
+    );
+}
+
+/// istiod takes a service account alone for mutual TLS (`getTLSModeFromWorkloadEntry`).
+#[test]
+fn a_service_account_outside_of_the_mesh_is_not_told() {
+    let rule = |in_mesh| Rule {
+        cidrs: vec![],
+        applications: vec![],
+        in_mesh,
+        locality: None,
+        service_account: Some("orders".into()),
+        network: None,
+    };
+    let account = |in_mesh| {
+        let mesh = Mesh {
+            workloads: Workloads::new(vec![rule(in_mesh)]),
+            ..mesh()
+        };
+        let rendered = rendered("com.acme.A", &["dubbo://10.0.0.1:20880/com.acme.A"], &mesh);
+        let endpoint = &rendered.entries[&Protocol::Dubbo].spec.endpoints[0];
+        (
+            endpoint.service_account.clone(),
+            endpoint.labels.contains_key(TLS_MODE),
+        )
+    };
+    assert_eq!(account(Some(true)), ("orders".to_owned(), true));
+    assert_eq!(account(Some(false)), (String::new(), false));
+    assert_eq!(account(None), (String::new(), false));
+}
+
+/// Envoy refuses endpoints whose weights add up to more than 32 bits can hold.
+#[test]
+fn the_weights_of_any_number_of_endpoints_fit_32_bits() {
+    let urls: Vec<String> = (0..5000)
+        .map(|n| {
+            let (a, b) = (n / 250, n % 250);
+            format!("dubbo://10.0.{a}.{b}:20880/com.acme.A?weight=2000000000")
+        })
+        .collect();
+    let urls: Vec<&str> = urls.iter().map(String::as_str).collect();
+    let sum = |urls: &[&str]| -> u64 {
+        let rendered = rendered("com.acme.A", urls, &mesh());
+        let endpoints = &rendered.entries[&Protocol::Dubbo].spec.endpoints;
+        assert_eq!(endpoints.len(), urls.len());
+        endpoints.iter().map(|e| u64::from(e.weight)).sum()
+    };
+    assert_eq!(sum(&urls[..4000]), 4_000_000_000);
+    assert!(sum(&urls) <= u64::from(u32::MAX));
+}

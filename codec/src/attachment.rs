@@ -1,0 +1,218 @@
+//! Attachments: the map at the end of a request or response, read lazily.
+//!
+//! Keys are strings in all that Dubbo sends; values are mostly strings, but since 2.7 they may be any
+//! object: ints, null, lists, beans. A key that occurs twice counts with its last value, as in Java's
+//! `Map.put`.
+
+use crate::body::{Entries, Format};
+use crate::error::What;
+use crate::hessian2;
+use crate::json;
+use crate::jsonb;
+use crate::msgpack;
+use crate::reader::Reader;
+use crate::text::Text;
+
+/// The attachments of a body.
+#[derive(Clone, Copy, Debug)]
+pub struct Attachments<'a, 'i> {
+    pub(crate) body: &'a [u8],
+    pub(crate) format: Format,
+    pub(crate) entries: &'i Entries,
+}
+
+/// The value of an attachment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "whatever else there is, is Other")]
+pub enum AttachmentValue<'a> {
+    /// A string.
+    String(Text<'a>),
+    /// An int (a short, a byte).
+    Int(i32),
+    /// A long.
+    Long(i64),
+    /// A boolean.
+    Bool(bool),
+    /// Null, which is not the same as absent.
+    Null,
+    /// Anything else, as it is on the wire. References in it may point out of it.
+    Other(&'a [u8]),
+}
+
+impl<'a> AttachmentValue<'a> {
+    /// The string, if it is one.
+    pub const fn as_text(&self) -> Option<Text<'a>> {
+        match self {
+            Self::String(text) => Some(*text),
+            _ => None,
+        }
+    }
+}
+
+impl<'a, 'i> Attachments<'a, 'i> {
+    /// How many there are, duplicates included.
+    pub const fn len(&self) -> usize {
+        self.entries.list.len()
+    }
+
+    /// There are none.
+    pub const fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The value that Java sees under `key`: the last one, if there are several.
+    pub fn get(&self, key: &str) -> Option<AttachmentValue<'a>> {
+        (0..self.len())
+            .rev()
+            .find(|index| self.has_key(*index, key))
+            .and_then(|i| self.value(i))
+    }
+
+    /// The string under `key`; `None` if there is none or it is not a string.
+    pub fn text(&self, key: &str) -> Option<Text<'a>> {
+        self.get(key)?.as_text()
+    }
+
+    /// All of them, in order. A key that is not a string is `None`.
+    pub fn iter(
+        &self,
+    ) -> impl Iterator<Item = (Option<Text<'a>>, AttachmentValue<'a>)> + use<'a, 'i> {
+        let all = *self;
+        (0..all.len()).filter_map(move |index| Some((all.key(index), all.value(index)?)))
+    }
+
+    /// The entry's key and value as they are on the wire.
+    pub(crate) fn raw(&self, index: usize) -> Option<(&'a [u8], &'a [u8])> {
+        let (key, value, end) = self.entries.get(index)?;
+        let bytes = |from: u32, to: u32| self.body.get(from as usize..to as usize);
+        Some((bytes(key, value)?, bytes(value, end)?))
+    }
+
+    #[inline]
+    pub(crate) fn has_key(&self, index: usize, key: &str) -> bool {
+        if let Some((at, value, _)) = self.entries.get(index)
+            && let Some([first, rest @ ..]) = self.body.get(at as usize..value as usize)
+        {
+            // The common form, compared without reading it: a length, then that many ASCII bytes.
+            let lead = match self.format {
+                Format::Hessian2 => Some(0),
+                Format::Jsonb => Some(jsonb::SHORT_ASCII),
+                Format::MsgPack => Some(0xa0),
+                Format::JsonLines | Format::JsonFramed => None,
+            };
+            let short = lead
+                .map(|lead| first.wrapping_sub(lead))
+                .filter(|len| *len < 0x20);
+            if short.is_some_and(|len| usize::from(len) == rest.len()) {
+                // In JSONB these bytes are ISO 8859-1, which only agrees with ASCII.
+                if self.format != Format::Jsonb || key.is_ascii() {
+                    return rest == key.as_bytes();
+                }
+            }
+        }
+        self.key(index).is_some_and(|found| found == key)
+    }
+
+    fn key(&self, index: usize) -> Option<Text<'a>> {
+        let raw = self.raw(index)?.0;
+        match self.format {
+            Format::Hessian2 => {
+                hessian2::read_string(&mut Reader::new(raw), true, What::AttachmentKey).ok()
+            }
+            Format::JsonLines | Format::JsonFramed => json::key(raw),
+            Format::MsgPack => {
+                msgpack::optional_string(&mut Reader::new(raw), What::AttachmentKey).ok()?
+            }
+            Format::Jsonb => {
+                let symbol = jsonb::name(raw)?;
+                symbol
+                    .name
+                    .or_else(|| self.symbol_name(index, symbol.number))
+            }
+        }
+    }
+
+    /// The name that the last key before `index` gave to a number.
+    fn symbol_name(&self, index: usize, number: i32) -> Option<Text<'a>> {
+        let symbol = |index| jsonb::name(self.raw(index)?.0);
+        (0..index)
+            .rev()
+            .filter_map(symbol)
+            .find(|s| s.number == number)?
+            .name
+    }
+
+    /// The key is a symbol by its number, and no key before it gave it a name.
+    pub(crate) fn is_unknown_symbol(&self, index: usize) -> bool {
+        let symbol = self.raw(index).and_then(|(key, _)| jsonb::name(key));
+        symbol.is_some_and(|symbol| symbol.name.is_none()) && self.key(index).is_none()
+    }
+
+    pub(crate) fn value(&self, index: usize) -> Option<AttachmentValue<'a>> {
+        let (_, raw) = self.raw(index)?;
+        let scalar = match self.format {
+            Format::Hessian2 => hessian_value(raw),
+            Format::Jsonb => jsonb_value(raw),
+            Format::JsonLines | Format::JsonFramed => return json::scalar(raw).map(json_value),
+            Format::MsgPack => msgpack_value(raw),
+        };
+        Some(scalar.unwrap_or(AttachmentValue::Other(raw)))
+    }
+}
+
+fn hessian_value(raw: &[u8]) -> Option<AttachmentValue<'_>> {
+    use hessian2::Scalar;
+    if let [0x00..=0x1f | 0x30..=0x33, ..] = raw {
+        let text = hessian2::read_string(&mut Reader::new(raw), true, What::Attachments);
+        return text.ok().map(AttachmentValue::String);
+    }
+    Some(match hessian2::scalar(raw)? {
+        Scalar::String(text) => AttachmentValue::String(text),
+        Scalar::Int(value) => AttachmentValue::Int(value),
+        Scalar::Long(value) => AttachmentValue::Long(value),
+        Scalar::Bool(value) => AttachmentValue::Bool(value),
+        Scalar::Null => AttachmentValue::Null,
+        _ => return None,
+    })
+}
+
+fn jsonb_value(raw: &[u8]) -> Option<AttachmentValue<'_>> {
+    use jsonb::Scalar;
+    Some(match jsonb::scalar(raw)? {
+        Scalar::String(text) => AttachmentValue::String(text),
+        Scalar::Byte(value) => AttachmentValue::Int(value.into()),
+        Scalar::Short(value) => AttachmentValue::Int(value.into()),
+        Scalar::Int(value) => AttachmentValue::Int(value),
+        Scalar::Long(value) => AttachmentValue::Long(value),
+        Scalar::Bool(value) => AttachmentValue::Bool(value),
+        Scalar::Null => AttachmentValue::Null,
+        _ => return None,
+    })
+}
+
+fn json_value(value: json::Scalar<'_>) -> AttachmentValue<'_> {
+    match value {
+        json::Scalar::Null => AttachmentValue::Null,
+        json::Scalar::Bool(value) => AttachmentValue::Bool(value),
+        json::Scalar::Integer(value) => integer(value),
+        json::Scalar::String(text) => AttachmentValue::String(text),
+        json::Scalar::Other(raw) => AttachmentValue::Other(raw),
+    }
+}
+
+fn msgpack_value(raw: &[u8]) -> Option<AttachmentValue<'_>> {
+    Some(
+        match msgpack::value(&mut Reader::new(raw), What::Attachments).ok()? {
+            msgpack::Value::Null => AttachmentValue::Null,
+            msgpack::Value::Bool(value) => AttachmentValue::Bool(value),
+            msgpack::Value::Integer(value) => integer(value),
+            msgpack::Value::String(text) => AttachmentValue::String(text),
+            _ => return None,
+        },
+    )
+}
+
+/// Where ints and longs are not told apart: an int if it fits.
+fn integer<'a>(value: i64) -> AttachmentValue<'a> {
+    i32::try_from(value).map_or(AttachmentValue::Long(value), AttachmentValue::Int)
+}

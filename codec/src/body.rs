@@ -1,0 +1,323 @@
+//! Reading the parts of a body, whatever its serialization.
+//!
+//! Dubbo writes the same things in the same order in all serializations (`DubboCodec`): strings, then
+//! values, then a map of attachments; only their encoding differs. This file owns that common
+//! vocabulary and must not know what the strings mean.
+
+use crate::attachment::Attachments;
+use crate::error::{Error, ErrorKind, Limit, Limits, What};
+use crate::exception::{Exception, HessianSight, JsonbSight};
+use crate::frame::Serialization;
+use crate::hessian2::{self, Tables};
+use crate::inline::Inline;
+use crate::json;
+use crate::jsonb;
+use crate::msgpack;
+use crate::reader::Reader;
+use crate::text::Text;
+
+/// An encoding of bodies that this crate reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Format {
+    /// Hessian 2, by Dubbo or by Caucho.
+    Hessian2,
+    /// JSONB: each write is a length of four bytes and a value.
+    Jsonb,
+    /// JSON texts, a line each.
+    JsonLines,
+    /// JSON texts, a length of four bytes before each.
+    JsonFramed,
+    /// MessagePack values.
+    MsgPack,
+}
+
+impl Format {
+    /// The encoding of a body, or of what has come of it.
+    #[inline]
+    pub(crate) fn of(serialization: Serialization, body: &[u8]) -> Result<Self, Error> {
+        match serialization {
+            Serialization::FASTJSON if body.first() == Some(&0) => Ok(Self::JsonFramed),
+            Serialization::FASTJSON | Serialization::GSON | Serialization::JACKSON => {
+                Ok(Self::JsonLines)
+            }
+            Serialization::MSGPACK => Ok(Self::MsgPack),
+            Serialization::HESSIAN2 | Serialization::NATIVE_HESSIAN => Ok(Self::Hessian2),
+            Serialization::FASTJSON2 => Ok(Self::Jsonb),
+            _ => Err(Error::new(0, What::Body, ErrorKind::Unsupported)),
+        }
+    }
+
+    /// The same as one that can be written and changed too.
+    pub(crate) const fn written(self) -> Result<Written, Error> {
+        match self {
+            Self::Hessian2 => Ok(Written::Hessian2),
+            Self::Jsonb => Ok(Written::Jsonb),
+            Self::JsonLines | Self::JsonFramed | Self::MsgPack => {
+                Err(Error::new(0, What::Body, ErrorKind::Unsupported))
+            }
+        }
+    }
+}
+
+/// An encoding of bodies that this crate also writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Written {
+    Hessian2,
+    Jsonb,
+}
+
+/// A cursor over a body.
+#[derive(Debug)]
+pub(crate) struct BodyReader<'a, 'l> {
+    pub(crate) r: Reader<'a>,
+    format: Format,
+    limits: &'l Limits,
+}
+
+impl<'a, 'l> BodyReader<'a, 'l> {
+    pub(crate) fn new(format: Format, body: &'a [u8], limits: &'l Limits) -> Self {
+        Self {
+            r: Reader::new(body),
+            format,
+            limits,
+        }
+    }
+
+    /// A string; `None` is null.
+    #[inline(always)]
+    pub(crate) fn optional_string(&mut self, what: What) -> Result<Option<Text<'a>>, Error> {
+        match self.format {
+            Format::Hessian2 if self.r.peek() == Some(b'N') => self.r.byte(what).map(|_| None),
+            Format::Hessian2 => self.string(what).map(Some),
+            Format::Jsonb => jsonb::framed(&mut self.r, what, |r| jsonb::optional_string(r, what)),
+            Format::JsonLines | Format::JsonFramed => {
+                self.json(what, |r| json::optional_string(r, what))
+            }
+            Format::MsgPack => msgpack::optional_string(&mut self.r, what),
+        }
+    }
+
+    /// A string that must not be null.
+    #[inline(always)]
+    pub(crate) fn string(&mut self, what: What) -> Result<Text<'a>, Error> {
+        if self.format == Format::Hessian2 {
+            return hessian2::read_string(&mut self.r, self.limits.four_byte_utf8, what);
+        }
+        let at = self.r.at();
+        match self.optional_string(what)? {
+            Some(text) => Ok(text),
+            None => Err(Error::new(at, what, ErrorKind::UnexpectedByte(self.null()))),
+        }
+    }
+
+    /// The lead byte of null.
+    const fn null(&self) -> u8 {
+        match self.format {
+            Format::Hessian2 => b'N',
+            Format::Jsonb => jsonb::NULL,
+            Format::JsonLines | Format::JsonFramed => b'n',
+            Format::MsgPack => msgpack::NULL,
+        }
+    }
+
+    /// Reads one JSON text, which must be all that its line or its length holds.
+    fn json<T>(
+        &mut self,
+        what: What,
+        read: impl FnOnce(&mut Reader<'a>) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        if self.format == Format::JsonFramed {
+            return jsonb::framed(&mut self.r, what, read);
+        }
+        let mut line = json::line(&mut self.r, what)?;
+        let value = read(&mut line).map_err(|error| match error.is_truncated() {
+            // The line is whole; it is the text that is not.
+            true => Error::new(error.at(), what, ErrorKind::BadText),
+            false => error,
+        })?;
+        line.finish(what)?;
+        Ok(value)
+    }
+
+    /// The int that old dubbox peers write where the parameter types stand; `None` if there is none.
+    pub(crate) fn dubbox_count(&mut self) -> Result<Option<i32>, Error> {
+        match (self.format, self.r.peek()) {
+            (Format::Hessian2, Some(0x80..=0xd7 | b'I')) => {
+                hessian2::read_int(&mut self.r, What::ParameterTypes).map(Some)
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// A byte: the flag of a response.
+    pub(crate) fn flag(&mut self) -> Result<i32, Error> {
+        match self.format {
+            Format::Hessian2 => hessian2::read_int(&mut self.r, What::ResponseFlag),
+            Format::Jsonb => jsonb::framed(&mut self.r, What::ResponseFlag, |r| {
+                jsonb::read_byte(r, What::ResponseFlag)
+            }),
+            Format::JsonLines | Format::JsonFramed => {
+                let at = self.r.at();
+                let flag =
+                    self.json(What::ResponseFlag, |r| json::integer(r, What::ResponseFlag))?;
+                let wrong = || Error::new(at, What::ResponseFlag, ErrorKind::BadText);
+                i32::try_from(flag).map_err(|_| wrong())
+            }
+            Format::MsgPack => match msgpack::value(&mut self.r, What::ResponseFlag)? {
+                msgpack::Value::Integer(flag @ 0..=5) => Ok(flag as i32),
+                _ => Err(self.r.error(What::ResponseFlag, ErrorKind::BadText)),
+            },
+        }
+    }
+
+    /// Passes over one value.
+    #[inline]
+    pub(crate) fn skip(&mut self, tables: &mut Tables) -> Result<(), Error> {
+        match self.format {
+            Format::Hessian2 => hessian2::walk(&mut self.r, tables, self.limits, &mut ()),
+            Format::Jsonb => jsonb::framed(&mut self.r, What::Value, |r| {
+                jsonb::walk(r, self.limits, &mut ())
+            }),
+            Format::JsonLines | Format::JsonFramed => {
+                let limits = self.limits;
+                self.json(What::Value, |r| json::value(r, limits))
+            }
+            Format::MsgPack => msgpack::skip(&mut self.r),
+        }
+    }
+
+    /// Passes over an exception and tells what can be seen of it.
+    pub(crate) fn exception(&mut self, tables: &mut Tables) -> Result<Exception<'a>, Error> {
+        let start = self.r.at();
+        let mut found = match self.format {
+            Format::Hessian2 => {
+                let mut sight = HessianSight::default();
+                hessian2::walk(&mut self.r, tables, self.limits, &mut sight)?;
+                sight.found
+            }
+            Format::Jsonb => {
+                let mut sight = JsonbSight::default();
+                jsonb::framed(&mut self.r, What::Value, |r| {
+                    jsonb::walk(r, self.limits, &mut sight)
+                })?;
+                sight.found
+            }
+            Format::JsonLines | Format::JsonFramed => {
+                let limits = self.limits;
+                self.json(What::Value, |r| json::exception(r, limits))?
+            }
+            Format::MsgPack => msgpack::exception(&mut self.r, self.limits)?,
+        };
+        found.bytes = self.r.since(start);
+        Ok(found)
+    }
+
+    /// Passes over the attachments and remembers where each one is.
+    pub(crate) fn attachments(&mut self, tables: &mut Tables) -> Result<Entries, Error> {
+        match self.format {
+            Format::Hessian2 => self.hessian_entries(tables),
+            Format::Jsonb => self.jsonb_entries(),
+            Format::JsonLines | Format::JsonFramed => {
+                let limits = self.limits;
+                self.json(What::Attachments, |r| json::entries(r, limits))
+            }
+            Format::MsgPack => msgpack::entries(&mut self.r, self.limits),
+        }
+    }
+
+    fn hessian_entries(&mut self, tables: &mut Tables) -> Result<Entries, Error> {
+        let start = self.r.at();
+        let mut entries = Entries::at(start);
+        if hessian2::begin_map(&mut self.r, tables, self.limits, &mut ())? {
+            entries.first = self.r.at() as u32;
+            while self.r.peek() != Some(b'Z') {
+                let key = self.r.at();
+                // Java would read a class and then a key; nobody writes that, except to hide a key.
+                if self.r.peek() == Some(b'C') {
+                    let kind = ErrorKind::UnexpectedByte(b'C');
+                    return Err(self.r.error(What::AttachmentKey, kind));
+                }
+                self.entry_part(tables)?;
+                let value = self.r.at();
+                self.entry_part(tables)?;
+                entries.push(key, value, self.limits)?;
+            }
+            entries.end = self.r.at() as u32;
+            self.r.byte(What::Attachments)?;
+        }
+        entries.after = self.r.at() as u32;
+        Ok(entries)
+    }
+
+    fn jsonb_entries(&mut self) -> Result<Entries, Error> {
+        let (limits, before) = (self.limits, self.r);
+        let entries = jsonb::framed(&mut self.r, What::Attachments, |r| {
+            jsonb::entries(r, limits)
+        })?;
+        // A name that is a number must be the number of an earlier name: Java would resolve it.
+        let all = Attachments {
+            body: before.all(),
+            format: self.format,
+            entries: &entries,
+        };
+        let unknown = (0..all.len()).find(|index| all.is_unknown_symbol(*index));
+        match unknown.and_then(|index| entries.get(index)) {
+            Some((key, ..)) => Err(Error::new(key as usize, What::Symbol, ErrorKind::BadIndex)),
+            None => Ok(entries),
+        }
+    }
+
+    /// A key or a value: nearly always a string.
+    #[inline]
+    fn entry_part(&mut self, tables: &mut Tables) -> Result<(), Error> {
+        if hessian2::skip_short(&mut self.r) {
+            Ok(())
+        } else {
+            self.skip(tables)
+        }
+    }
+}
+
+/// Where the attachments of a body are. Offsets are from the start of the body.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Entries {
+    /// Of the map: its lead byte, or of the null in its place.
+    pub(crate) start: u32,
+    /// Of the first key; `end` if there is none, 0 if there is no map.
+    pub(crate) first: u32,
+    /// Of the map's end marker; 0 if there is no map.
+    pub(crate) end: u32,
+    /// Behind the map.
+    pub(crate) after: u32,
+    /// Of each key and its value; an entry ends where the next begins, the last one at `end`.
+    pub(crate) list: Inline<(u32, u32), 20>,
+}
+
+impl Entries {
+    pub(crate) fn at(start: usize) -> Self {
+        Self {
+            start: start as u32,
+            ..Self::default()
+        }
+    }
+
+    #[inline]
+    pub(crate) fn push(&mut self, key: usize, value: usize, limits: &Limits) -> Result<(), Error> {
+        if self.list.len() >= limits.max_attachments as usize {
+            return Err(Error::new(
+                key,
+                What::Attachments,
+                ErrorKind::Limit(Limit::Attachments),
+            ));
+        }
+        self.list.push((key as u32, value as u32));
+        Ok(())
+    }
+
+    /// Offsets of the `index`-th entry: key, value, end.
+    pub(crate) fn get(&self, index: usize) -> Option<(u32, u32, u32)> {
+        let (key, value) = self.list.get(index)?;
+        let end = self.list.get(index + 1).map_or(self.end, |(next, _)| next);
+        Some((key, value, end))
+    }
+}

@@ -1,0 +1,592 @@
+//! The table of lead bytes, once: walking over a value and telling a [`Sink`] what is there.
+//!
+//! It owns the syntax, the bounds and the depth. It must not build anything: with the sink `()` the
+//! walk is a skip, and so passing over a value and decoding it cannot disagree.
+//!
+//! Nesting is a list of "values still to come", not recursion. Three tables live as long as a body:
+//! classes (a walk needs their field counts), and how many types and objects there were, since an
+//! index beyond them is an error. Objects count when they begin, in pre-order.
+//!
+//! Stricter than Java, which coerces: lengths, counts, indices and types must be ints or strings, not
+//! longs, doubles or null; negative lengths are refused (Java takes them for empty).
+
+use crate::error::{Error, ErrorKind, Limit, Limits, What};
+use crate::hessian2::string::{self, Binary, unexpected};
+use crate::inline::Inline;
+use crate::reader::Reader;
+use crate::text::Text;
+
+/// Receives what a walk finds. All methods default to doing nothing.
+#[expect(unused_variables, reason = "the defaults ignore what they are told")]
+pub(crate) trait Sink<'a> {
+    /// A value that has no parts.
+    #[inline(always)]
+    fn scalar(&mut self, value: Scalar<'a>) -> Result<(), ErrorKind> {
+        Ok(())
+    }
+    /// A class definition begins; its fields follow.
+    #[inline(always)]
+    fn class(&mut self, name: Text<'a>, fields: u32) {}
+    /// The next field of the class definition.
+    #[inline(always)]
+    fn field(&mut self, name: Text<'a>) {}
+    /// A list, map or object begins; its values follow, then [`end`](Self::end).
+    #[inline(always)]
+    fn begin(&mut self, container: Container<'a>) -> Result<(), ErrorKind> {
+        Ok(())
+    }
+    /// The container that began last ends.
+    #[inline(always)]
+    fn end(&mut self) {}
+}
+
+impl Sink<'_> for () {}
+
+/// A value that has no parts.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Scalar<'a> {
+    Null,
+    Bool(bool),
+    Int(i32),
+    Long(i64),
+    Double(f64),
+    /// Milliseconds since 1970.
+    Date(i64),
+    String(Text<'a>),
+    Binary(Binary<'a>),
+    /// The n-th list, map or object of the body.
+    Reference(u32),
+}
+
+/// A value that has parts.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Container<'a> {
+    List(Type<'a>),
+    Map(Type<'a>),
+    /// The n-th class of the body.
+    Object(u32),
+}
+
+/// The type of a list or map.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Type<'a> {
+    None,
+    Name(Text<'a>),
+    /// The n-th type name of the body; it is in bounds.
+    Index(u32),
+}
+
+/// What the values of a body share.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Tables {
+    /// Field count of each class.
+    classes: Inline<u32, 16>,
+    types: u32,
+    objects: u32,
+    levels: Inline<u32, 24>,
+}
+
+/// Values still to come at a level, or one of these: until `Z`.
+const OPEN: u32 = 0xffff_fff0;
+const OPEN_LIST: u32 = OPEN;
+const OPEN_MAP_AT_KEY: u32 = OPEN + 1;
+const OPEN_MAP_AT_VALUE: u32 = OPEN + 2;
+
+/// Walks over one value at the reader.
+pub(crate) fn walk<'a, S: Sink<'a>>(
+    reader: &mut Reader<'a>,
+    tables: &mut Tables,
+    limits: &Limits,
+    sink: &mut S,
+) -> Result<(), Error> {
+    let four = limits.four_byte_utf8;
+    let depth = limits.max_depth.min(Limits::DEPTH_CEILING) as usize;
+    let base = tables.levels.len();
+    // A copy that no function which is not inlined gets a reference to can live in registers.
+    let mut r = *reader;
+    let mut left = 1;
+    loop {
+        let at = r.at();
+        let lead = r.byte(What::Value)?;
+        let refused = |kind| Error::new(at, What::Value, kind);
+        let scalar = match lead {
+            0x00..=0x1f | 0x30..=0x33 | b'R' | b'S' => {
+                Scalar::String(string::read_after(&mut r, lead, four, What::String)?)
+            }
+            0x20..=0x2f | 0x34..=0x37 | b'A' | b'B' => {
+                let mut slow = r;
+                let binary = string::read_binary(&mut slow, lead)?;
+                r = slow;
+                Scalar::Binary(binary)
+            }
+            0x80..=0xd7 | b'I' => Scalar::Int(int_after(&mut r, lead, What::Int)?),
+            0x38..=0x3f | 0xd8..=0xff | b'L' | b'Y' => Scalar::Long(long_after(&mut r, lead)?),
+            b'D' | 0x5b..=0x5f => Scalar::Double(double_after(&mut r, lead)?),
+            0x4a => Scalar::Date(i64::from_be_bytes(r.array(What::Date)?)),
+            0x4b => Scalar::Date(i64::from(i32::from_be_bytes(r.array(What::Date)?)) * 60_000),
+            b'N' => Scalar::Null,
+            b'T' => Scalar::Bool(true),
+            b'F' => Scalar::Bool(false),
+            b'Q' => Scalar::Reference(index(&mut r, tables.objects, What::Reference)?),
+            b'C' => {
+                let mut slow = r;
+                class_definition(&mut slow, tables, limits, sink)?;
+                r = slow;
+                // A value must follow, in the same place.
+                if let Some(end @ b'Z') = r.peek() {
+                    return Err(r.error(What::Value, ErrorKind::UnexpectedByte(end)));
+                }
+                continue;
+            }
+            0x60..=0x7f | b'H' | b'M' | b'O' | 0x55..=0x58 => {
+                let (container, count) = container(&mut r, lead, tables, four)?;
+                tables.objects += 1;
+                sink.begin(container).map_err(refused)?;
+                if count > 0 {
+                    if tables.levels.len() - base >= depth {
+                        return Err(refused(ErrorKind::Limit(Limit::Depth)));
+                    }
+                    tables.levels.push(left);
+                    left = count;
+                    continue;
+                }
+                sink.end();
+                left = next(left);
+                if left == 0 && close(&mut left, base, tables, sink) {
+                    break;
+                }
+                continue;
+            }
+            b'Z' if left == OPEN_LIST || left == OPEN_MAP_AT_KEY => {
+                sink.end();
+                left = next(tables.levels.pop().unwrap_or(1));
+                if left == 0 && close(&mut left, base, tables, sink) {
+                    break;
+                }
+                continue;
+            }
+            _ => return Err(unexpected(&r, lead, What::Value)),
+        };
+        sink.scalar(scalar).map_err(refused)?;
+        left = next(left);
+        if left == 0 && close(&mut left, base, tables, sink) {
+            break;
+        }
+    }
+    *reader = r;
+    Ok(())
+}
+
+/// What is still to come at a level once one more of its values is whole.
+#[inline(always)]
+const fn next(left: u32) -> u32 {
+    match left {
+        OPEN_LIST => OPEN_LIST,
+        OPEN_MAP_AT_KEY => OPEN_MAP_AT_VALUE,
+        OPEN_MAP_AT_VALUE => OPEN_MAP_AT_KEY,
+        counted => counted - 1,
+    }
+}
+
+/// Ends the level of which nothing is to come, and those above it of which it was the last.
+/// True if that was all there is.
+#[inline]
+fn close<'a, S: Sink<'a>>(left: &mut u32, base: usize, tables: &mut Tables, sink: &mut S) -> bool {
+    while *left == 0 {
+        if tables.levels.len() == base {
+            return true;
+        }
+        sink.end();
+        *left = next(tables.levels.pop().unwrap_or(1));
+    }
+    false
+}
+
+/// Whether this is the lead byte of something that has parts or a number: a list, a map, an object,
+/// a class definition, or a reference to one.
+pub(crate) const fn has_parts(lead: u8) -> bool {
+    matches!(lead, b'C' | b'H' | b'M' | b'O' | b'Q' | 0x55..=0x58 | 0x60..=0x7f)
+}
+
+/// The value that `bytes` begin with, if it has no parts. They were walked over before.
+pub(crate) fn scalar(bytes: &[u8]) -> Option<Scalar<'_>> {
+    struct Capture<'a>(Option<Scalar<'a>>);
+    impl<'a> Sink<'a> for Capture<'a> {
+        #[inline]
+        fn scalar(&mut self, value: Scalar<'a>) -> Result<(), ErrorKind> {
+            self.0 = Some(value);
+            Ok(())
+        }
+    }
+    if has_parts(*bytes.first()?) {
+        return None;
+    }
+    let mut found = Capture(None);
+    // What four-byte UTF-8 there is was admitted then.
+    let limits = Limits {
+        four_byte_utf8: true,
+        ..Limits::default()
+    };
+    walk(
+        &mut Reader::new(bytes),
+        &mut Tables::default(),
+        &limits,
+        &mut found,
+    )
+    .ok()?;
+    found.0
+}
+
+/// Enters the map at the reader: what follows are its keys and values, then `Z`. False for a null.
+pub(crate) fn begin_map<'a, S: Sink<'a>>(
+    r: &mut Reader<'a>,
+    tables: &mut Tables,
+    limits: &Limits,
+    sink: &mut S,
+) -> Result<bool, Error> {
+    const WHAT: What = What::Attachments;
+    let mut lead = r.byte(WHAT)?;
+    while lead == b'C' {
+        class_definition(r, tables, limits, sink)?;
+        lead = r.byte(WHAT)?;
+    }
+    match lead {
+        b'N' => Ok(false),
+        b'H' | b'M' => {
+            let at = r.at() - 1;
+            let (map, _) = container(r, lead, tables, limits.four_byte_utf8)?;
+            tables.objects += 1;
+            sink.begin(map).map_err(|kind| Error::new(at, WHAT, kind))?;
+            Ok(true)
+        }
+        _ => Err(unexpected(r, lead, WHAT)),
+    }
+}
+
+/// The container whose lead byte was `lead`, and how many values it has (or an `OPEN_..`).
+#[inline(always)]
+fn container<'a>(
+    r: &mut Reader<'a>,
+    lead: u8,
+    tables: &mut Tables,
+    four: bool,
+) -> Result<(Container<'a>, u32), Error> {
+    Ok(match lead {
+        0x60..=0x6f | b'O' => {
+            let class = match lead {
+                b'O' => index(r, tables.classes.len() as u32, What::ClassIndex)?,
+                _ => u32::from(lead - 0x60),
+            };
+            let Some(fields) = tables.classes.get(class as usize) else {
+                return Err(Error::new(
+                    r.at() - 1,
+                    What::ClassIndex,
+                    ErrorKind::BadIndex,
+                ));
+            };
+            (
+                Container::Object(class),
+                room_for(r, fields, What::FieldCount)?,
+            )
+        }
+        b'H' => (Container::Map(Type::None), OPEN_MAP_AT_KEY),
+        b'M' => (Container::Map(read_type(r, tables, four)?), OPEN_MAP_AT_KEY),
+        0x78..=0x7f => (
+            Container::List(Type::None),
+            room_for(r, u32::from(lead & 7), What::ListLength)?,
+        ),
+        0x70..=0x77 => {
+            let name = read_type(r, tables, four)?;
+            (
+                Container::List(name),
+                room_for(r, u32::from(lead & 7), What::ListLength)?,
+            )
+        }
+        b'X' => (Container::List(Type::None), count(r, What::ListLength)?),
+        b'V' => {
+            let name = read_type(r, tables, four)?;
+            (Container::List(name), count(r, What::ListLength)?)
+        }
+        b'U' => (Container::List(read_type(r, tables, four)?), OPEN_LIST),
+        // What is left is `W`.
+        _ => (Container::List(Type::None), OPEN_LIST),
+    })
+}
+
+/// A name, which joins the table of types, or the index of one.
+#[inline(always)]
+fn read_type<'a>(r: &mut Reader<'a>, tables: &mut Tables, four: bool) -> Result<Type<'a>, Error> {
+    let mut slow = *r;
+    let found = read_type_slowly(&mut slow, tables, four)?;
+    *r = slow;
+    Ok(found)
+}
+
+#[inline(never)]
+fn read_type_slowly<'a>(
+    r: &mut Reader<'a>,
+    tables: &mut Tables,
+    four: bool,
+) -> Result<Type<'a>, Error> {
+    match r.peek() {
+        Some(0x00..=0x1f | 0x30..=0x33 | b'R' | b'S') => {
+            tables.types += 1;
+            Ok(Type::Name(string::read(r, four, What::Type)?))
+        }
+        _ => Ok(Type::Index(index(r, tables.types, What::Type)?)),
+    }
+}
+
+/// The reader is behind the `C`.
+#[cold]
+fn class_definition<'a, S: Sink<'a>>(
+    r: &mut Reader<'a>,
+    tables: &mut Tables,
+    limits: &Limits,
+    sink: &mut S,
+) -> Result<(), Error> {
+    const WHAT: What = What::ClassDefinition;
+    if tables.classes.len() >= limits.max_classes as usize {
+        return Err(r.error(WHAT, ErrorKind::Limit(Limit::Classes)));
+    }
+    let name = string::read(r, limits.four_byte_utf8, WHAT)?;
+    let fields = count(r, What::FieldCount)?;
+    sink.class(name, fields);
+    for _ in 0..fields {
+        sink.field(string::read(r, limits.four_byte_utf8, WHAT)?);
+    }
+    tables.classes.push(fields);
+    Ok(())
+}
+
+/// Every value takes a byte, so a count above the bytes that are left cannot be true.
+#[inline]
+fn room_for(r: &Reader<'_>, count: u32, what: What) -> Result<u32, Error> {
+    if count as usize > r.left() {
+        Err(r.short(what))
+    } else {
+        Ok(count)
+    }
+}
+
+/// A number of values to come.
+#[inline(always)]
+fn count(r: &mut Reader<'_>, what: What) -> Result<u32, Error> {
+    let at = r.at();
+    match u32::try_from(read_int(r, what)?) {
+        Ok(count) => room_for(r, count, what),
+        Err(_) => Err(Error::new(at, what, ErrorKind::NegativeLength)),
+    }
+}
+
+/// An int from 0 up to, not including, `bound`.
+#[inline(always)]
+fn index(r: &mut Reader<'_>, bound: u32, what: What) -> Result<u32, Error> {
+    let at = r.at();
+    match u32::try_from(read_int(r, what)?) {
+        Ok(index) if index < bound => Ok(index),
+        _ => Err(Error::new(at, what, ErrorKind::BadIndex)),
+    }
+}
+
+/// Reads an int in any of its forms.
+#[inline(always)]
+pub(crate) fn read_int(r: &mut Reader<'_>, what: What) -> Result<i32, Error> {
+    match r.byte(what)? {
+        lead @ (0x80..=0xd7 | b'I') => int_after(r, lead, what),
+        lead => Err(unexpected(r, lead, what)),
+    }
+}
+
+#[inline(always)]
+fn int_after(r: &mut Reader<'_>, lead: u8, what: What) -> Result<i32, Error> {
+    Ok(match lead {
+        0x80..=0xbf => i32::from(lead) - 0x90,
+        0xc0..=0xcf => (i32::from(lead) - 0xc8) << 8 | i32::from(r.byte(what)?),
+        0xd0..=0xd7 => {
+            (i32::from(lead) - 0xd4) << 16 | i32::from(u16::from_be_bytes(r.array(what)?))
+        }
+        _ => i32::from_be_bytes(r.array(what)?),
+    })
+}
+
+#[inline(always)]
+fn long_after(r: &mut Reader<'_>, lead: u8) -> Result<i64, Error> {
+    const WHAT: What = What::Long;
+    Ok(match lead {
+        0xd8..=0xef => i64::from(lead) - 0xe0,
+        0xf0..=0xff => (i64::from(lead) - 0xf8) << 8 | i64::from(r.byte(WHAT)?),
+        0x38..=0x3f => {
+            (i64::from(lead) - 0x3c) << 16 | i64::from(u16::from_be_bytes(r.array(WHAT)?))
+        }
+        b'Y' => i64::from(i32::from_be_bytes(r.array(WHAT)?)),
+        _ => i64::from_be_bytes(r.array(WHAT)?),
+    })
+}
+
+#[inline(always)]
+fn double_after(r: &mut Reader<'_>, lead: u8) -> Result<f64, Error> {
+    const WHAT: What = What::Double;
+    Ok(match lead {
+        0x5b => 0.0,
+        0x5c => 1.0,
+        0x5d => f64::from(i8::from_be_bytes(r.array(WHAT)?)),
+        0x5e => f64::from(i16::from_be_bytes(r.array(WHAT)?)),
+        // As Java computes it: a product, not a quotient.
+        0x5f => 0.001 * f64::from(i32::from_be_bytes(r.array(WHAT)?)),
+        _ => f64::from_be_bytes(r.array(WHAT)?),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Where one value ends, or the error.
+    fn end(bytes: &[u8]) -> Result<usize, Error> {
+        let mut r = Reader::new(bytes);
+        walk(&mut r, &mut Tables::default(), &Limits::default(), &mut ()).map(|()| r.at())
+    }
+
+    fn fails(bytes: &[u8], at: usize, what: What, kind: ErrorKind) {
+        assert_eq!(end(bytes), Err(Error::new(at, what, kind)), "{bytes:x?}");
+    }
+
+    #[test]
+    fn every_lead_byte_at_every_position_of_a_value() {
+        // Length of a value by its lead byte, the rest being zeros; None: no value begins so.
+        let len = |lead: u8| match lead {
+            0x00..=0x1f => Some(1 + usize::from(lead)),
+            0x20..=0x2f => Some(1 + usize::from(lead - 0x20)),
+            0x30..=0x33 => Some(2 + (usize::from(lead) - 0x30) * 256),
+            0x34..=0x37 => Some(2 + (usize::from(lead) - 0x34) * 256),
+            0x38..=0x3f | 0xd0..=0xd7 | 0x5e => Some(3),
+            b'B' | b'S' => Some(3),
+            // A chunk of nothing, then the final chunk `00`, an empty string.
+            b'R' => Some(4),
+            b'D' | b'L' | 0x4a => Some(9),
+            b'I' | b'Y' | 0x4b | 0x5f => Some(5),
+            b'F' | b'T' | b'N' | 0x5b | 0x5c | 0x78 | 0x80..=0xbf | 0xd8..=0xef => Some(1),
+            0x5d | 0xc0..=0xcf | 0xf0..=0xff => Some(2),
+            // A typed list: the type `00`, then nothing or empty strings; an untyped one the same.
+            0x70..=0x77 => Some(2 + usize::from(lead - 0x70)),
+            0x79..=0x7f => Some(1 + usize::from(lead - 0x78)),
+            _ => None,
+        };
+        for lead in 0..=255 {
+            let mut bytes = [0; 1100];
+            bytes[0] = lead;
+            assert_eq!(end(&bytes).ok(), len(lead), "{lead:#x}");
+            for (before, after) in [
+                (&b"\x79"[..], 0),
+                (b"H\x01k", 1),
+                (b"W", 1),
+                (b"H", 3),
+                (b"\x71\x00", 0),
+            ] {
+                let mut nested = before.to_vec();
+                nested.push(lead);
+                let body = len(lead).unwrap_or(1) - 1;
+                nested.extend(core::iter::repeat_n(0, body));
+                nested.extend(if after == 3 {
+                    &b"NZ"[..]
+                } else {
+                    &b"Z"[..after]
+                });
+                let whole = len(lead).map(|_| nested.len());
+                // An end marker is legal where a key or an element of an open list may stand.
+                let ends_early = lead == b'Z' && matches!(before, b"W" | b"H");
+                let expected = if ends_early { Some(2) } else { whole };
+                assert_eq!(end(&nested).ok(), expected, "{nested:x?}");
+            }
+        }
+    }
+
+    #[test]
+    fn containers_end_where_they_end() {
+        for bytes in [
+            &b"\x78"[..],
+            b"\x79\x51\x90",
+            b"X\x92NN",
+            b"\x72\x04[int\x91\x92",
+            b"V\x04[int\x90",
+            b"\x7a\x70\x01a\x70\x90",
+            b"WNZ",
+            b"U\x01aNZ",
+            b"HZ",
+            b"H\x01a\x91Z",
+            b"M\x01t\x01a\x91Z",
+            b"C\x01P\x92\x01a\x01b\x60NN",
+            b"C\x01P\x90\x60",
+            b"C\x01P\x90C\x01P\x91\x01aO\x91N",
+            b"\x7aC\x01P\x90\x60\x60",
+        ] {
+            assert_eq!(end(bytes), Ok(bytes.len()), "{bytes:x?}");
+            for cut in 0..bytes.len() {
+                assert!(
+                    end(&bytes[..cut]).is_err_and(|e| e.is_truncated()),
+                    "{bytes:x?} {cut}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn indices_and_lengths_are_checked() {
+        fails(b"Q\x90", 1, What::Reference, ErrorKind::BadIndex);
+        fails(b"\x79Q\x91", 2, What::Reference, ErrorKind::BadIndex);
+        fails(b"\x79Q\x8f", 2, What::Reference, ErrorKind::BadIndex);
+        fails(b"\x60", 0, What::ClassIndex, ErrorKind::BadIndex);
+        fails(b"O\x90", 1, What::ClassIndex, ErrorKind::BadIndex);
+        fails(b"\x70\x90", 1, What::Type, ErrorKind::BadIndex);
+        fails(
+            b"XI\xff\xff\xff\xff",
+            1,
+            What::ListLength,
+            ErrorKind::NegativeLength,
+        );
+        fails(
+            b"XI\x7f\xff\xff\xff",
+            6,
+            What::ListLength,
+            ErrorKind::Truncated,
+        );
+        fails(
+            b"C\x01PI\x7f\xff\xff\xff",
+            8,
+            What::FieldCount,
+            ErrorKind::Truncated,
+        );
+        fails(
+            b"X\xe1N",
+            1,
+            What::ListLength,
+            ErrorKind::UnexpectedByte(0xe1),
+        );
+        fails(b"H\x01aZ", 3, What::Value, ErrorKind::UnexpectedByte(b'Z'));
+        fails(
+            b"HC\x01P\x90Z",
+            5,
+            What::Value,
+            ErrorKind::UnexpectedByte(b'Z'),
+        );
+        fails(b"A\0\0N", 3, What::Binary, ErrorKind::UnexpectedByte(b'N'));
+    }
+
+    #[test]
+    fn nesting_is_bounded() {
+        for bomb in [&b"\x79"[..], b"W", b"H\x00", b"H", b"M\x00\x00", b"U\x00"] {
+            let deep = bomb.repeat(100_000);
+            let error = end(&deep).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Limit(Limit::Depth), "{bomb:x?}");
+            assert!(error.at() <= 512 * bomb.len());
+        }
+        let chain = b"C\x01a\x90".repeat(100_000);
+        assert_eq!(
+            end(&chain).unwrap_err().kind(),
+            ErrorKind::Limit(Limit::Classes)
+        );
+        let most = [&b"\x79".repeat(512)[..], b"N"].concat();
+        assert_eq!(end(&most), Ok(513));
+    }
+}

@@ -1,0 +1,160 @@
+//! Strings, ints and lengths of JSONB, and Dubbo's framing of each value.
+
+use alloc::vec::Vec;
+
+use crate::error::{Error, ErrorKind, What};
+use crate::jsonb::{NULL, SHORT_ASCII};
+use crate::reader::Reader;
+use crate::text::{Encoding, Text};
+
+/// Reads what Dubbo wrote in one go: a length of four bytes, then exactly that.
+#[inline]
+pub(crate) fn framed<'a, T>(
+    r: &mut Reader<'a>,
+    what: What,
+    read: impl FnOnce(&mut Reader<'a>) -> Result<T, Error>,
+) -> Result<T, Error> {
+    let at = r.at();
+    let Ok(len) = usize::try_from(i32::from_be_bytes(r.array(what)?)) else {
+        return Err(Error::new(at, what, ErrorKind::NegativeLength));
+    };
+    let mut inner = r.sub(len, what)?;
+    let value = read(&mut inner).map_err(|error| match error.is_truncated() && r.left() > 0 {
+        // The frame goes on; it is the length that is wrong.
+        true => Error::new(inner.at(), what, ErrorKind::BadLength),
+        false => error,
+    })?;
+    inner.finish(what)?;
+    Ok(value)
+}
+
+/// A string or null.
+#[inline]
+pub(crate) fn optional_string<'a>(
+    r: &mut Reader<'a>,
+    what: What,
+) -> Result<Option<Text<'a>>, Error> {
+    match r.byte(what)? {
+        NULL => Ok(None),
+        lead => string_after(r, lead, what).map(Some),
+    }
+}
+
+/// The string whose lead byte was `lead`.
+pub(crate) fn string_after<'a>(
+    r: &mut Reader<'a>,
+    lead: u8,
+    what: What,
+) -> Result<Text<'a>, Error> {
+    let at = r.at();
+    let (len, encoding) = match lead {
+        SHORT_ASCII..=0x78 => (usize::from(lead - SHORT_ASCII), Encoding::Latin1),
+        0x79 => (length(r, what)?, Encoding::Latin1),
+        0x7a => (length(r, what)?, Encoding::Utf8),
+        0x7b => (length(r, what)?, Encoding::Utf16Be),
+        0x7c => (length(r, what)?, Encoding::Utf16Le),
+        0x7d => (length(r, what)?, Encoding::Utf16Be),
+        // A Chinese national encoding, whose tables are not worth their size here.
+        0x7e => return Err(Error::new(at - 1, what, ErrorKind::Unsupported)),
+        _ => return Err(Error::new(at - 1, what, ErrorKind::UnexpectedByte(lead))),
+    };
+    let start = r.at();
+    let bytes = r.take(len, what)?;
+    let valid = match encoding {
+        Encoding::Utf8 => core::str::from_utf8(bytes).map_err(|error| error.valid_up_to()),
+        Encoding::Latin1 => Ok(""),
+        _ if len % 2 == 0 => Ok(""),
+        _ => Err(len),
+    };
+    if let Err(wrong) = valid {
+        return Err(Error::new(start + wrong, what, ErrorKind::BadText));
+    }
+    // Lead 7b is UTF-16 by its byte order mark, high byte first without one.
+    let text = match (lead, bytes) {
+        (0x7b, [0xff, 0xfe, rest @ ..]) => Text::of(rest, Encoding::Utf16Le),
+        (0x7b, [0xfe, 0xff, rest @ ..]) => Text::of(rest, Encoding::Utf16Be),
+        _ => Text::of(bytes, encoding),
+    };
+    Ok(text)
+}
+
+/// A number of bytes or values to come: an int that is not negative and not above what is left.
+pub(crate) fn length(r: &mut Reader<'_>, what: What) -> Result<usize, Error> {
+    let at = r.at();
+    match usize::try_from(read_int(r, what)?) {
+        Ok(len) if len <= r.left() => Ok(len),
+        Ok(_) => Err(r.short(what)),
+        Err(_) => Err(Error::new(at, what, ErrorKind::NegativeLength)),
+    }
+}
+
+/// An int in any of its packed forms.
+pub(crate) fn read_int(r: &mut Reader<'_>, what: What) -> Result<i32, Error> {
+    let at = r.at();
+    let lead = r.byte(what)?;
+    match int_after(r, lead, what)? {
+        Some(value) => Ok(value),
+        None => Err(Error::new(at, what, ErrorKind::UnexpectedByte(lead))),
+    }
+}
+
+/// The int whose lead byte was `lead`; `None` if it is no lead of an int.
+#[inline]
+pub(crate) fn int_after(r: &mut Reader<'_>, lead: u8, what: What) -> Result<Option<i32>, Error> {
+    Ok(Some(match lead {
+        0xf0..=0xff | 0x00..=0x2f => i32::from(lead as i8),
+        0x30..=0x3f => (i32::from(lead) - 0x38) << 8 | i32::from(r.byte(what)?),
+        0x40..=0x47 => {
+            (i32::from(lead) - 0x44) << 16 | i32::from(u16::from_be_bytes(r.array(what)?))
+        }
+        0x48 => i32::from_be_bytes(r.array(what)?),
+        _ => return Ok(None),
+    }))
+}
+
+/// The long whose lead byte was `lead`; `None` if it is no lead of a long.
+pub(crate) fn long_after(r: &mut Reader<'_>, lead: u8, what: What) -> Result<Option<i64>, Error> {
+    Ok(Some(match lead {
+        0xc0..=0xc7 => {
+            (i64::from(lead) - 0xc4) << 16 | i64::from(u16::from_be_bytes(r.array(what)?))
+        }
+        0xc8..=0xd7 => (i64::from(lead) - 0xd0) << 8 | i64::from(r.byte(what)?),
+        0xd8..=0xef => i64::from(lead) - 0xe0,
+        0xbf => i64::from(i32::from_be_bytes(r.array(what)?)),
+        0xbe => i64::from_be_bytes(r.array(what)?),
+        _ => return Ok(None),
+    }))
+}
+
+/// Appends an int as fastjson2 packs it.
+pub(crate) fn push_int(out: &mut Vec<u8>, value: i32) {
+    let [a, b, c, d] = value.to_be_bytes();
+    match value {
+        -0x10..=0x2f => out.push(value as u8),
+        -0x800..=0x7ff => out.extend([(0x38 + (value >> 8)) as u8, d]),
+        -0x40000..=0x3ffff => out.extend([(0x44 + (value >> 16)) as u8, c, d]),
+        _ => out.extend([0x48, a, b, c, d]),
+    }
+}
+
+/// Appends a string: ASCII as such, other text as UTF-8, and what has no UTF-8 as UTF-16.
+pub(crate) fn push_text(out: &mut Vec<u8>, text: Text<'_>) {
+    let mut utf8 = alloc::string::String::new();
+    for c in text.chars() {
+        let Ok(c) = c else {
+            let bytes: Vec<u8> = text.units().flat_map(u16::to_le_bytes).collect();
+            out.push(0x7c);
+            push_int(out, bytes.len() as i32);
+            return out.extend(bytes);
+        };
+        utf8.push(c);
+    }
+    match (utf8.is_ascii(), utf8.len()) {
+        (true, len @ 0..=47) => out.push(SHORT_ASCII + len as u8),
+        (ascii, len) => {
+            out.push(if ascii { 0x79 } else { 0x7a });
+            push_int(out, len as i32);
+        }
+    }
+    out.extend(utf8.into_bytes());
+}

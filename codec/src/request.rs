@@ -1,0 +1,397 @@
+//! Requests: what is called, with what, and which provider would answer.
+//!
+//! ```text
+//! body    dubbo version, service, version, method, parameter types | arguments | attachments
+//! peek    ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^   from a prefix of the body
+//! request ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^ offsets
+//! ```
+//! Source: `DubboCodec.encodeRequestData` and `DecodeableRpcInvocation.decode`. Stricter than Java:
+//! the strings must be strings (Java turns numbers into text), only the service version may be null,
+//! and the parameter types must be whole descriptors.
+
+use crate::attachment::{AttachmentValue, Attachments};
+use crate::body::{BodyReader, Entries, Format};
+use crate::error::{Error, ErrorKind, Limit, Limits, What};
+use crate::frame::{FrameHead, Serialization};
+use crate::hessian2::Tables;
+use crate::inline::Inline;
+use crate::service::{ServiceKey, ServiceKeyError};
+use crate::text::Text;
+
+/// The parameter types of a generic call, `$invoke` and `$invokeAsync`.
+const GENERIC_TYPES: &str = "Ljava/lang/String;[Ljava/lang/String;[Ljava/lang/Object;";
+
+/// The strings that a request begins with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RequestPeek<'a> {
+    /// Version of the protocol: `2.0.2` by all that is newer than 2.6.2, the version of the jar
+    /// before that.
+    pub dubbo_version: Text<'a>,
+    /// The service's path or interface, by the caller's version.
+    pub service: Text<'a>,
+    /// The service's version; `0.0.0` for none. Callbacks have null here.
+    pub version: Option<Text<'a>>,
+    /// The method. Of a generic call that is `$invoke`; see [`effective_method`](Self::effective_method).
+    pub method: Text<'a>,
+    /// The parameter types.
+    pub parameters: Parameters<'a>,
+    generic_method: Option<Text<'a>>,
+    /// Where each of the five begins, and the arguments.
+    fields: [u32; 6],
+}
+
+/// The types of a call's parameters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "there is a form with types and one without"
+)]
+pub enum Parameters<'a> {
+    /// JVM descriptors one after the other, `Ljava/lang/String;I[J`.
+    Types(Text<'a>),
+    /// Their number alone, as old dubbox peers send it.
+    Count(u32),
+}
+
+impl Parameters<'_> {
+    /// How many parameters there are.
+    pub fn count(&self) -> u32 {
+        match self {
+            Self::Types(types) => count_types(*types).unwrap_or(0),
+            Self::Count(count) => *count,
+        }
+    }
+}
+
+impl<'a> RequestPeek<'a> {
+    /// Reads them from as much of a request's body as has come; `None` asks for more of it.
+    ///
+    /// Fails with offsets from the start of the body, and with
+    /// [`ErrorKind::Unsupported`] for a serialization that this crate does not read.
+    pub fn parse(head: &FrameHead, body: &'a [u8], limits: &Limits) -> Result<Option<Self>, Error> {
+        let format = Format::of(head.serialization, body)?;
+        let whole = body.len() >= head.body_len as usize;
+        let body = body.get(..head.body_len as usize).unwrap_or(body);
+        match Self::read(&mut BodyReader::new(format, body, limits)) {
+            Ok(peek) => Ok(Some(peek)),
+            Err(error) if error.is_truncated() && !whole => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Leaves the reader at the first argument.
+    #[inline(always)]
+    fn read(reader: &mut BodyReader<'a, '_>) -> Result<Self, Error> {
+        let mut fields = [0; 6];
+        let dubbo_version = reader.string(What::DubboVersion)?;
+        fields[1] = reader.r.at() as u32;
+        let service = reader.string(What::ServiceName)?;
+        fields[2] = reader.r.at() as u32;
+        let version = reader.optional_string(What::ServiceVersion)?;
+        fields[3] = reader.r.at() as u32;
+        let method = reader.string(What::MethodName)?;
+        fields[4] = reader.r.at() as u32;
+        let parameters = read_parameters(reader)?;
+        fields[5] = reader.r.at() as u32;
+        let mut peek = Self {
+            dubbo_version,
+            service,
+            version,
+            method,
+            parameters,
+            generic_method: None,
+            fields,
+        };
+        if peek.is_generic() {
+            let first = reader.r;
+            peek.generic_method = match reader.optional_string(What::Arguments) {
+                Err(error) if !error.is_truncated() => None,
+                method => method?,
+            };
+            reader.r = first;
+        }
+        Ok(peek)
+    }
+
+    /// Whether this is a call by name, `$invoke` or `$invokeAsync`, as Java's `GenericFilter` has it.
+    pub fn is_generic(&self) -> bool {
+        (self.method == "$invoke" || self.method == "$invokeAsync")
+            && matches!(self.parameters, Parameters::Types(types) if types == GENERIC_TYPES)
+    }
+
+    /// The method that is called in the end: of a generic call its first argument.
+    pub fn effective_method(&self) -> Text<'a> {
+        self.generic_method.unwrap_or(self.method)
+    }
+
+    /// Length of what was read: where the arguments begin in the body.
+    pub const fn len(&self) -> usize {
+        self.fields[5] as usize
+    }
+
+    /// Never: a request begins with strings.
+    pub const fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+fn read_parameters<'a>(reader: &mut BodyReader<'a, '_>) -> Result<Parameters<'a>, Error> {
+    const WHAT: What = What::ParameterTypes;
+    let at = reader.r.at();
+    match reader.dubbox_count()? {
+        Some(-1) | None => {}
+        Some(count) => {
+            return u32::try_from(count)
+                .map(Parameters::Count)
+                .map_err(|_| Error::new(at, WHAT, ErrorKind::NegativeLength));
+        }
+    }
+    let at = reader.r.at();
+    let types = reader.string(WHAT)?;
+    match count_types(types) {
+        Some(_) => Ok(Parameters::Types(types)),
+        None => Err(Error::new(at, WHAT, ErrorKind::BadText)),
+    }
+}
+
+/// How many descriptors `types` are (JVM specification, 4.3.2); `None` if they are not whole.
+fn count_types(types: Text<'_>) -> Option<u32> {
+    let lossy;
+    let mut rest = match types.utf8_like() {
+        Some(bytes) => bytes,
+        None => {
+            lossy = types.to_str_lossy();
+            lossy.as_bytes()
+        }
+    };
+    let mut count = 0;
+    while let [first, after @ ..] = rest {
+        rest = match first {
+            b'[' if !after.is_empty() => {
+                rest = after;
+                continue;
+            }
+            b'Z' | b'B' | b'C' | b'D' | b'F' | b'I' | b'J' | b'S' => after,
+            b'L' => behind_semicolon(after)?,
+            _ => return None,
+        };
+        count += 1;
+    }
+    Some(count)
+}
+
+/// What comes after the first `;`, looked for eight bytes at a time.
+fn behind_semicolon(bytes: &[u8]) -> Option<&[u8]> {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    let (words, _) = bytes.as_chunks::<8>();
+    let has = |word: &[u8; 8]| {
+        let zero_where_found = u64::from_le_bytes(*word) ^ (ONES * b';' as u64);
+        zero_where_found.wrapping_sub(ONES) & !zero_where_found & (ONES << 7) != 0
+    };
+    let before = words.iter().take_while(|word| !has(word)).count() * 8;
+    let rest = bytes.get(before..)?;
+    rest.get(rest.iter().position(|byte| *byte == b';')? + 1..)
+}
+
+/// Where everything in a request's body is: offsets alone, to be kept beside the buffer.
+/// [`Request`] reads through it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RequestIndex {
+    serialization: Serialization,
+    format: Format,
+    body_len: u32,
+    fields: [u32; 6],
+    /// Where each argument begins; the last ends where the attachments begin.
+    arguments: Inline<u32, 8>,
+    entries: Entries,
+}
+
+impl RequestIndex {
+    /// Passes over the whole body once, without allocating for ordinary frames (up to 8 arguments,
+    /// 20 attachments, 16 classes, depth 24). Fails as [`RequestPeek::parse`] does, and on a body
+    /// that is not as long as its head says.
+    ///
+    /// Bytes behind the attachments are let be, as Java does: "Skip input stream".
+    pub fn parse(head: &FrameHead, body: &[u8], limits: &Limits) -> Result<Self, Error> {
+        Request::parse(head, body, limits).map(|request| request.index)
+    }
+
+    /// The request that the index was made of. `None` if `body` has another length.
+    pub fn with<'a>(self, body: &'a [u8]) -> Option<Request<'a>> {
+        let limits = Limits {
+            four_byte_utf8: true,
+            ..Limits::default()
+        };
+        let peek = RequestPeek::read(&mut BodyReader::new(self.format, body, &limits)).ok()?;
+        (body.len() == self.body_len as usize && peek.fields == self.fields).then_some(Request {
+            body,
+            peek,
+            index: self,
+        })
+    }
+}
+
+/// A whole request, borrowed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Request<'a> {
+    body: &'a [u8],
+    peek: RequestPeek<'a>,
+    index: RequestIndex,
+}
+
+impl<'a> Request<'a> {
+    /// Reads a whole body; see [`RequestIndex::parse`].
+    pub fn parse(head: &FrameHead, body: &'a [u8], limits: &Limits) -> Result<Self, Error> {
+        let format = Format::of(head.serialization, body)?;
+        if body.len() != head.body_len as usize {
+            return Err(Error::new(body.len(), What::Body, ErrorKind::BadLength));
+        }
+        let mut reader = BodyReader::new(format, body, limits);
+        let peek = RequestPeek::read(&mut reader)?;
+        let count = peek.parameters.count();
+        if count > limits.max_arguments {
+            let at = peek.fields[4] as usize;
+            return Err(Error::new(
+                at,
+                What::Arguments,
+                ErrorKind::Limit(Limit::Arguments),
+            ));
+        }
+        let mut tables = Tables::default();
+        let mut arguments = Inline::default();
+        for _ in 0..count {
+            arguments.push(reader.r.at() as u32);
+            reader.skip(&mut tables)?;
+        }
+        let entries = reader.attachments(&mut tables)?;
+        let index = RequestIndex {
+            serialization: head.serialization,
+            format,
+            body_len: head.body_len,
+            fields: peek.fields,
+            arguments,
+            entries,
+        };
+        Ok(Self { body, peek, index })
+    }
+
+    /// The strings at the beginning.
+    pub const fn peek(&self) -> &RequestPeek<'a> {
+        &self.peek
+    }
+
+    /// The body.
+    pub const fn body(&self) -> &'a [u8] {
+        self.body
+    }
+
+    /// Its serialization.
+    pub const fn serialization(&self) -> Serialization {
+        self.index.serialization
+    }
+
+    /// The offsets, to be kept beside the buffer.
+    pub fn into_index(self) -> RequestIndex {
+        self.index
+    }
+
+    /// The arguments, each as it is on the wire. References in one may point into an earlier one.
+    pub fn arguments(&self) -> impl Iterator<Item = &'a [u8]> + '_ {
+        let arguments = &self.index.arguments;
+        (0..arguments.len()).filter_map(move |place| {
+            let end = arguments.get(place + 1).unwrap_or(self.index.entries.start);
+            self.body.get(arguments.get(place)? as usize..end as usize)
+        })
+    }
+
+    /// The attachments.
+    pub const fn attachments(&self) -> Attachments<'a, '_> {
+        let RequestIndex {
+            format, entries, ..
+        } = &self.index;
+        Attachments {
+            body: self.body,
+            format: *format,
+            entries,
+        }
+    }
+
+    /// What the provider will look the service up by.
+    pub fn target(&self) -> Target<'a> {
+        let attachments = self.attachments();
+        // An attachment overwrites what the body says, with null too if it is no string.
+        let effective = |key, body| match attachments.get(key) {
+            None => body,
+            Some(AttachmentValue::String(text)) => Some(text),
+            Some(_) => None,
+        };
+        let path = effective("path", Some(self.peek.service));
+        let version = effective("version", self.peek.version);
+        let is_other = |key| matches!(attachments.get(key), Some(AttachmentValue::Other(_)));
+        Target {
+            unresolved: ["path", "interface", "group", "version"]
+                .into_iter()
+                .any(is_other),
+            path,
+            interface: effective("interface", None),
+            group: effective("group", None),
+            version,
+            path_differs: path != Some(self.peek.service),
+            version_differs: version != self.peek.version,
+        }
+    }
+
+    pub(crate) const fn format(&self) -> Format {
+        self.index.format
+    }
+
+    pub(crate) const fn fields(&self) -> &[u32; 6] {
+        &self.index.fields
+    }
+
+    pub(crate) const fn entries(&self) -> &Entries {
+        &self.index.entries
+    }
+}
+
+/// What a provider will look the service of a request up by.
+///
+/// Providers put the body's service and version among the attachments first and then all attachments
+/// over them (`DecodeableRpcInvocation`), so the attachments win. A router that reads the body alone
+/// can be made to disagree with the provider.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Target<'a> {
+    /// The exported path, most often the interface.
+    pub path: Option<Text<'a>>,
+    /// The attachment `interface`; old callers send none.
+    pub interface: Option<Text<'a>>,
+    /// The group, if there is one.
+    pub group: Option<Text<'a>>,
+    /// The version; `0.0.0` and null mean none.
+    pub version: Option<Text<'a>>,
+    /// The body's service is not the path. Legitimate where a path is configured: newer callers write
+    /// the interface into the body.
+    pub path_differs: bool,
+    /// The body's version is not the version. Never so in what Dubbo sends.
+    pub version_differs: bool,
+    /// One of the attachments is no plain value. Dubbo never sends that; what a provider makes of it
+    /// (a path of fastjson2 may lead to a string) is not known here: refuse it.
+    pub unresolved: bool,
+}
+
+impl Target<'_> {
+    /// The service that is called: the attachment `interface`, else the path after its last `/`.
+    /// Fails if both are missing or empty.
+    pub fn service_key(&self) -> Result<ServiceKey, ServiceKeyError> {
+        let path = self.path.unwrap_or(Text::EMPTY).to_str_lossy();
+        let last = path.rsplit('/').next().unwrap_or(&path);
+        let interface = self
+            .interface
+            .map_or_else(|| last.into(), |text| text.to_str_lossy());
+        let group = self.group.unwrap_or(Text::EMPTY).to_str_lossy();
+        let version = self.version.unwrap_or(Text::EMPTY).to_str_lossy();
+        ServiceKey::new(&interface, &group, &version)
+    }
+}

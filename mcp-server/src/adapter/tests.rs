@@ -1,0 +1,141 @@
+use std::time::Duration;
+
+use dubbo_registry::event::{News, ProviderList, SourceId, SourceState};
+use dubbo_registry::provider::Provider;
+
+use super::*;
+
+const ORDERS: &str = "dubbo://10.0.0.1:20880/com.acme.Orders";
+const REDIS: &str = "dubbo://10.0.0.2:6379/com.acme.Orders";
+const NAMED: &str = "dubbo://orders.example:20880/com.acme.Orders";
+
+fn config(registries: &[&str]) -> Config {
+    let mut config = Config::defaults().unwrap();
+    config.registries = registries.iter().map(|url| url.parse().unwrap()).collect();
+    config
+}
+
+fn at(millis: u64) -> Time {
+    Time(Duration::from_millis(millis))
+}
+
+fn says(source: &str, news: News) -> Event {
+    Event {
+        source: SourceId(source.into()),
+        news,
+    }
+}
+
+fn set(config: &Config, urls: &[&str]) -> News {
+    let provider = |url: &&str| Arc::new(Provider::parse_standalone(url, &config.reading).unwrap());
+    News::Providers(ProviderList {
+        list: "com.acme.Orders".into(),
+        providers: urls.iter().map(provider).collect(),
+        rejected: Vec::new(),
+    })
+}
+
+/// A whole reading of one source.
+fn read(adapter: &mut Adapter, config: &Config, source: &str, urls: &[&str]) {
+    for news in [
+        News::Restarted,
+        set(config, urls),
+        News::Synced,
+        News::State(SourceState::Live),
+    ] {
+        adapter.event(says(source, news), at(0));
+    }
+}
+
+fn names(outcome: &Outcome) -> Vec<(&str, bool)> {
+    outcome
+        .changes
+        .iter()
+        .map(|change| (&*change.name, change.resource.is_some()))
+        .collect()
+}
+
+#[test]
+fn nothing_comes_out_before_every_registry_was_read() {
+    let config = config(&["file:a", "file:b"]);
+    let mut adapter = Adapter::new(&config);
+    read(&mut adapter, &config, "file:a", &[ORDERS, REDIS]);
+    assert_eq!(adapter.outcome(at(1)), Outcome::default());
+    assert_eq!(adapter.outcome(at(60_000)), Outcome::default());
+    read(&mut adapter, &config, "file:b", &[]);
+    let outcome = adapter.outcome(at(60_001));
+    assert!(outcome.first);
+    assert_eq!(
+        names(&outcome),
+        [("dubbo-mesh-services/com.acme.orders.dubbo--dubbo", true)]
+    );
+    assert_eq!(
+        (outcome.arrived, outcome.left, outcome.refused.len()),
+        (2, 0, 1)
+    );
+    assert_eq!(adapter.outcome(at(60_002)), Outcome::default());
+}
+
+#[test]
+fn a_first_state_without_services_is_published_all_the_same() {
+    let config = config(&["file:a"]);
+    let mut adapter = Adapter::new(&config);
+    read(&mut adapter, &config, "file:a", &[]);
+    assert_eq!(
+        adapter.outcome(at(0)),
+        Outcome {
+            first: true,
+            ..Outcome::default()
+        }
+    );
+}
+
+#[test]
+fn a_removal_comes_out_by_itself_when_it_is_due() {
+    let config = config(&["file:a"]);
+    let mut adapter = Adapter::new(&config);
+    read(&mut adapter, &config, "file:a", &[ORDERS]);
+    adapter.outcome(at(0));
+    adapter.event(says("file:a", set(&config, &[])), at(100));
+    assert_eq!(adapter.outcome(at(100)), Outcome::default());
+    assert_eq!(adapter.next_wake(), Some(at(1100)));
+    let outcome = adapter.outcome(at(1100));
+    assert_eq!((names(&outcome).len(), outcome.left), (1, 1));
+}
+
+#[test]
+fn host_names_are_asked_for_even_before_everything_is_read() {
+    let config = config(&["file:a", "file:b"]);
+    let mut adapter = Adapter::new(&config);
+    read(&mut adapter, &config, "file:a", &[NAMED]);
+    let wanted = BTreeSet::from(["orders.example".into()]);
+    assert_eq!(
+        adapter.outcome(at(0)),
+        Outcome {
+            names: Some(wanted),
+            ..Outcome::default()
+        }
+    );
+    adapter.resolved("orders.example", Ok(vec!["10.0.0.7".parse().unwrap()]));
+    read(&mut adapter, &config, "file:b", &[]);
+    let outcome = adapter.outcome(at(1));
+    assert_eq!((names(&outcome).len(), outcome.refused.len()), (1, 0));
+}
+
+#[test]
+fn host_names_can_be_refused() {
+    let config = Config {
+        host_names: HostNames::Refuse,
+        ..config(&["file:a"])
+    };
+    let mut adapter = Adapter::new(&config);
+    read(&mut adapter, &config, "file:a", &[NAMED]);
+    let outcome = adapter.outcome(at(0));
+    assert_eq!(outcome.names, None);
+    let reasons: Vec<_> = outcome
+        .refused
+        .iter()
+        .map(|refusal| refusal.reason.word())
+        .collect();
+    assert_eq!(reasons, ["host-name"]);
+}
