@@ -3,6 +3,8 @@
 //! `cargo bench -p dubbo-mesh-benches --bench codec` prints nanoseconds a frame; every loop asserts
 //! that it did what it says, so that no error path is measured.
 
+#![expect(clippy::print_stdout, reason = "a bench says what it measured")]
+
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 

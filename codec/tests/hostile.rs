@@ -1,5 +1,10 @@
 //! Bytes that are meant to hurt: errors in bounded time and memory, and never a panic.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test that cannot read its input has failed"
+)]
+
 mod support;
 
 use std::time::{Duration, Instant};

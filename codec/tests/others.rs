@@ -1,5 +1,10 @@
 //! Serializations that are only read: JSON in lines and with lengths, MessagePack.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test that cannot read its input has failed"
+)]
+
 mod support;
 
 use dubbo_codec::{

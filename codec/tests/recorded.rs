@@ -1,5 +1,10 @@
 //! What real Dubbo peers sent, read as the libraries that wrote it read it.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test that cannot read its input has failed"
+)]
+
 mod support;
 
 use dubbo_codec::hessian2::{self, Value};

@@ -6,6 +6,10 @@
     missing_docs,
     reason = "every test binary uses a part of it"
 )]
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test that cannot read its input has failed"
+)]
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
