@@ -8,7 +8,6 @@
     reason = "every test binary uses a part of it, and a failed unwrap is a failed test"
 )]
 #![allow(
-    clippy::unwrap_used,
     reason = "a test that cannot read its input has failed"
 )]
 
