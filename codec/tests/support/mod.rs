@@ -7,9 +7,6 @@
     clippy::unwrap_used,
     reason = "every test binary uses a part of it, and a failed unwrap is a failed test"
 )]
-#![allow(
-    reason = "a test that cannot read its input has failed"
-)]
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
