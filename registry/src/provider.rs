@@ -12,6 +12,8 @@
 //! Dubbo's own versions differ; where they do, this one takes what any of them would accept.
 
 mod parse;
+#[cfg(test)]
+mod tests;
 
 use std::fmt;
 use std::net::IpAddr;
@@ -19,6 +21,7 @@ use std::sync::Arc;
 
 use dubbo_codec::ServiceKey;
 
+pub(crate) use parse::is_of_a_host;
 pub use parse::{MAX_URL, form_decode};
 
 /// Dubbo's default weight (`Constants.DEFAULT_WEIGHT`).
@@ -115,7 +118,7 @@ pub enum ProviderError {
     BadHost(Box<str>),
     /// An IPv6 address with a scope (`%eth0`), which means something on that machine only.
     ScopeId(Box<str>),
-    /// `0.0.0.0`, `::`, or a multicast address.
+    /// `0.0.0.0`, `::`, a multicast address, or the broadcast address.
     NotAnAddressOfAHost(IpAddr),
     /// No port, port 0 or not a number up to 65535.
     BadPort(Box<str>),
