@@ -192,10 +192,13 @@ impl Parameters {
 }
 
 /// What [`duration`] reads, in words.
-pub(crate) const DURATION: &str = "a duration such as 500ms, 30s or 2m";
+pub(crate) const DURATION: &str = "a duration such as 500ms, 30s or 2m, of 20 days at most";
+
+/// ZooKeeper counts in milliseconds of 31 bits.
+const LONGEST: Duration = Duration::from_secs(20 * 24 * 3600);
 
 /// A duration as people write it; not zero.
 pub(crate) fn duration(text: &str) -> Option<Duration> {
     let duration = humantime::parse_duration(text).ok()?;
-    (!duration.is_zero()).then_some(duration)
+    (!duration.is_zero() && duration <= LONGEST).then_some(duration)
 }

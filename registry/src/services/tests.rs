@@ -163,8 +163,14 @@ fn an_unreadable_list_keeps_what_was_known_of_it() {
         reason: "NoAuth".into(),
     };
     for event in reading("zk", vec![unreadable]) {
-        assert_eq!(services.apply(event, at(100)), Changes::default());
+        let expected = Changes {
+            rejections_changed: event.news == News::Synced,
+            ..Changes::default()
+        };
+        assert_eq!(services.apply(event, at(100)), expected);
     }
+    let shown_unreadable: Vec<_> = services.unreadable().map(|(list, _)| &**list).collect();
+    assert_eq!(shown_unreadable, [ORDERS]);
     assert_eq!(services.next_wake(), None);
     assert_eq!(shown(&services), providers(&[A]));
 }
