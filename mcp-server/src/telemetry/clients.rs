@@ -265,6 +265,10 @@ impl Drop for StreamObserver {
         let (stream, peer, node) = (self.id, self.peer, &self.node);
         let message = status.message();
         match status.code() {
+            // Whoever never said who it is could fill the log.
+            _ if node.is_empty() => {
+                tracing::debug!(stream, %peer, code, message, ?after, "stream closed");
+            }
             Code::Ok | Code::Unavailable | Code::Cancelled => {
                 tracing::info!(stream, %peer, ?node, code, message, ?after, "client left");
             }
