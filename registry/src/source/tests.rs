@@ -240,7 +240,7 @@ fn mistakes_are_named() {
         ),
         (
             "zookeeper://h1?session-timeout=30",
-            "parameter session-timeout must be a duration such as 500ms, 30s or 2m",
+            "parameter session-timeout must be a duration such as 500ms, 30s or 2m, of 20 days at most",
         ),
         (
             "zookeeper://h1?audit-interval=0s",
