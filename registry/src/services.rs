@@ -354,20 +354,17 @@ impl Services {
     fn claim(&mut self, source: &SourceId, provider: &Arc<Provider>, changes: &mut Changes) {
         let key = provider.id.service.clone();
         let members = self.services.entry(key.clone()).or_default();
-        let claim = (source.clone(), provider.clone());
         match members.get_mut(&provider.id) {
             Some(known) => {
-                known.claims.push(claim);
-                known.left = None;
                 self.departures.cancel(&(key.clone(), provider.id.clone()));
-                if !known.describe() {
+                if !known.claimed(source.clone(), provider) {
                     return;
                 }
             }
             None => {
                 let known = Known {
                     shown: provider.clone(),
-                    claims: vec![claim],
+                    claims: vec![(source.clone(), provider.clone())],
                     left: None,
                 };
                 members.insert(provider.id.clone(), known);
@@ -390,15 +387,13 @@ impl Services {
         let Some(known) = members.and_then(|m| m.get_mut(&provider.id)) else {
             return;
         };
-        known
-            .claims
-            .retain(|(by, what)| by != source || what != provider);
+        let changed = known.disclaimed(source, provider);
         if known.claims.is_empty() {
             known.left = Some(source.clone());
             let due = now.after(self.policy.delay);
             self.departures
                 .schedule((key.clone(), provider.id.clone()), due);
-        } else if known.describe() {
+        } else if changed {
             changes.services.insert(key.clone());
         }
     }
@@ -423,25 +418,37 @@ impl Source {
 }
 
 impl Known {
-    /// Chooses the description that holds. True if what is published of it is another one.
-    fn describe(&mut self) -> bool {
-        let rank = |provider: &&Arc<Provider>| (provider.timestamp, (*provider).clone());
-        let Some(best) = self
-            .claims
-            .iter()
-            .map(|(_, provider)| provider)
-            .max_by_key(rank)
-        else {
+    /// One more source describes it so. True if what is published of it is another one.
+    fn claimed(&mut self, source: SourceId, provider: &Arc<Provider>) -> bool {
+        let holds = self.claims.is_empty() || *provider > self.shown;
+        self.claims.push((source, provider.clone()));
+        self.left = None;
+        holds && self.show(provider.clone())
+    }
+
+    /// A source describes it so no more. True if what is published of it is another one.
+    fn disclaimed(&mut self, source: &SourceId, provider: &Arc<Provider>) -> bool {
+        let is_it = |(by, what): &(SourceId, Arc<Provider>)| by == source && what == provider;
+        if let Some(at) = self.claims.iter().position(is_it) {
+            self.claims.remove(at);
+        }
+        if *provider != self.shown {
             return false;
-        };
-        let same = Provider {
+        }
+        // Of one identity, the order of providers is that of their starts.
+        match self.claims.iter().map(|(_, provider)| provider).max() {
+            Some(best) => self.show(best.clone()),
+            None => false,
+        }
+    }
+
+    fn show(&mut self, provider: Arc<Provider>) -> bool {
+        let but_for_the_start = |provider: &Provider| Provider {
             timestamp: 0,
-            ..(**best).clone()
-        } == Provider {
-            timestamp: 0,
-            ..(*self.shown).clone()
+            ..provider.clone()
         };
-        self.shown = best.clone();
+        let same = but_for_the_start(&provider) == but_for_the_start(&self.shown);
+        self.shown = provider;
         !same
     }
 }
