@@ -244,7 +244,7 @@ fn mistakes_are_named() {
         ),
         (
             "zookeeper://h1?audit-interval=0s",
-            "parameter audit-interval must be a duration such as 500ms, 30s or 2m",
+            "parameter audit-interval must be a duration such as 500ms, 30s or 2m, of 20 days at most",
         ),
         (
             "zookeeper://h1?empty-root=yes",
