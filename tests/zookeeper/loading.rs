@@ -1,6 +1,7 @@
 //! The first reading.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use support::{ZooKeeper, ZooKeeperSettings, ZooKeeperVersion, create, isolated, tree, wait_until};
 use zookeeper_client::CreateMode;
@@ -48,8 +49,9 @@ fn the_first_reading_is_exact_and_told_as_one() {
             ];
             assert!(expected.keys().eq(interfaces), "{expected:?}");
 
-            let reader = Reader::live(&format!("{}/estate/a", zookeeper.registry())).await;
+            let mut reader = Reader::live(&format!("{}/estate/a", zookeeper.registry())).await;
             assert_eq!(reader.tree(), expected);
+            reader.settle(Duration::from_millis(300)).await;
             let begin = reader
                 .said
                 .iter()

@@ -204,6 +204,9 @@ impl<'f> Session<'f> {
     /// Hands on what is known now: everything after a complete reading, else what changed.
     fn conclude(&mut self) {
         let touched = self.feed.mirror.take_touched();
+        if self.phase == Phase::Following {
+            self.feed.outbox.touch(touched);
+        }
         match self.feed.mirror.take_completed().map(|pass| pass.kind) {
             Some(Kind::Reading) => match self.feed.refilled_at() {
                 Some(at) => self.phase = Phase::Refilling(at),
@@ -213,9 +216,6 @@ impl<'f> Session<'f> {
                 self.audit_at = Instant::now() + self.feed.config.audit_interval;
             }
             None => {}
-        }
-        if self.phase == Phase::Following {
-            self.feed.outbox.touch(touched);
         }
         self.report_missed();
     }
