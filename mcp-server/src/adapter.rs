@@ -138,7 +138,9 @@ impl Adapter {
         if self.published || !resolves || !self.services.awaits_names() {
             return false;
         }
-        let due = *self.names_due.get_or_insert(now.after(NAMES_PATIENCE));
+        let due = *self
+            .names_due
+            .get_or_insert_with(|| now.after(NAMES_PATIENCE));
         now < due
     }
 
