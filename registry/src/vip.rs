@@ -371,6 +371,16 @@ mod tests {
         assert_eq!(moves.len(), 1, "{moves:?}");
     }
 
+    /// The end of the proposals is reached here: 2,046 addresses.
+    #[test]
+    fn in_an_exhausted_range_the_order_makes_no_difference_either() {
+        let hosts: Vec<_> = (0..2_100).map(|n| format!("service{n}.dubbo")).collect();
+        let a = assignment(&filled("10.0.0.0/21", &hosts));
+        let b = assignment(&filled("10.0.0.0/21", hosts.iter().rev()));
+        assert_eq!(a, b);
+        assert!(a.values().flatten().count() > 2_040);
+    }
+
     #[test]
     fn a_pin_is_kept_and_its_address_is_nobody_elses() {
         let pins = BTreeMap::from([("pinned".into(), Ipv4Addr::new(10, 0, 0, 1))]);
