@@ -29,21 +29,22 @@ pub fn form_decode(name: &str) -> Result<String, ProviderError> {
     let bytes = name.as_bytes();
     let mut decoded = Vec::with_capacity(bytes.len());
     let mut at = 0;
-    while let Some(&byte) = bytes.get(at) {
-        at += 1;
-        match byte {
-            b'+' => decoded.push(b' '),
-            b'%' => {
-                let digit = |i: usize| bytes.get(i).and_then(|b| char::from(*b).to_digit(16));
-                let (Some(high), Some(low)) = (digit(at), digit(at + 1)) else {
-                    return Err(ProviderError::BadEscape(at - 1));
-                };
-                decoded.push((high * 16 + low) as u8);
-                at += 2;
-            }
-            byte => decoded.push(byte),
+    // Run by run, since there are many long names in a registry.
+    while let Some(run) = bytes[at..].iter().position(|b| matches!(b, b'%' | b'+')) {
+        decoded.extend_from_slice(&bytes[at..at + run]);
+        at += run + 1;
+        if bytes[at - 1] == b'+' {
+            decoded.push(b' ');
+            continue;
         }
+        let digit = |i: usize| bytes.get(i).and_then(|b| char::from(*b).to_digit(16));
+        let (Some(high), Some(low)) = (digit(at), digit(at + 1)) else {
+            return Err(ProviderError::BadEscape(at - 1));
+        };
+        decoded.push((high * 16 + low) as u8);
+        at += 2;
     }
+    decoded.extend_from_slice(&bytes[at..]);
     String::from_utf8(decoded)
         .map_err(|error| ProviderError::NotUtf8(error.utf8_error().valid_up_to()))
 }
@@ -201,8 +202,7 @@ impl<'a> Parameters<'a> {
             known: [Value::default(); Key::COUNT],
             labels: vec![Value::default(); reading.labels.len()].into(),
         };
-        let pairs = query.split(['&', ';']);
-        for (name, value) in pairs.filter_map(|pair| pair.split_once('=')) {
+        for (name, value) in pairs(query).filter_map(|pair| pair.split_once('=')) {
             parameters.set(name, reading, |slot| slot.own = value);
             if let Some(name) = name.strip_prefix("default.") {
                 parameters.set(name, reading, |slot| slot.default = value);
@@ -232,6 +232,17 @@ impl<'a> Parameters<'a> {
             .filter_map(|(name, value)| Some((name.clone(), value.get()?.into())))
             .collect()
     }
+}
+
+/// Cuts at `&` and `;`. By bytes, which is quicker and the same: both are ASCII.
+fn pairs(query: &str) -> impl Iterator<Item = &str> {
+    let mut left = Some(query);
+    std::iter::from_fn(move || {
+        let text = left?;
+        let end = text.bytes().position(|b| matches!(b, b'&' | b';'));
+        left = end.map(|end| &text[end + 1..]);
+        Some(&text[..end.unwrap_or(text.len())])
+    })
 }
 
 /// As Dubbo reads a boolean: Java's `Boolean.parseBoolean`.
