@@ -26,26 +26,38 @@ pub fn form_decode(name: &str) -> Result<String, ProviderError> {
     if name.len() > MAX_URL {
         return Err(ProviderError::TooLong(name.len()));
     }
-    let bytes = name.as_bytes();
-    let mut decoded = Vec::with_capacity(bytes.len());
-    let mut at = 0;
-    while let Some(&byte) = bytes.get(at) {
-        at += 1;
-        match byte {
-            b'+' => decoded.push(b' '),
-            b'%' => {
-                let digit = |i: usize| bytes.get(i).and_then(|b| char::from(*b).to_digit(16));
-                let (Some(high), Some(low)) = (digit(at), digit(at + 1)) else {
-                    return Err(ProviderError::BadEscape(at - 1));
-                };
-                decoded.push((high * 16 + low) as u8);
-                at += 2;
+    let mut decoded = Vec::with_capacity(name.len());
+    let mut rest = name.as_bytes();
+    while let Some(at) = rest.iter().position(|b| matches!(b, b'%' | b'+')) {
+        let (literal, escape) = rest.split_at(at);
+        decoded.extend_from_slice(literal);
+        rest = match escape {
+            [b'%', high, low, after @ ..] => match (hex(*high), hex(*low)) {
+                (Some(high), Some(low)) => {
+                    decoded.push(high << 4 | low);
+                    after
+                }
+                _ => return Err(ProviderError::BadEscape(name.len() - escape.len())),
+            },
+            [b'+', after @ ..] => {
+                decoded.push(b' ');
+                after
             }
-            byte => decoded.push(byte),
-        }
+            _ => return Err(ProviderError::BadEscape(name.len() - escape.len())),
+        };
     }
+    decoded.extend_from_slice(rest);
     String::from_utf8(decoded)
         .map_err(|error| ProviderError::NotUtf8(error.utf8_error().valid_up_to()))
+}
+
+fn hex(digit: u8) -> Option<u8> {
+    match digit {
+        b'0'..=b'9' => Some(digit - b'0'),
+        b'A'..=b'F' => Some(digit - b'A' + 10),
+        b'a'..=b'f' => Some(digit - b'a' + 10),
+        _ => None,
+    }
 }
 
 impl Provider {
@@ -201,8 +213,14 @@ impl<'a> Parameters<'a> {
             known: [Value::default(); Key::COUNT],
             labels: vec![Value::default(); reading.labels.len()].into(),
         };
-        let pairs = query.split(['&', ';']);
-        for (name, value) in pairs.filter_map(|pair| pair.split_once('=')) {
+        let mut rest = query;
+        while !rest.is_empty() {
+            let end = rest.bytes().position(|b| matches!(b, b'&' | b';'));
+            let pair = &rest[..end.unwrap_or(rest.len())];
+            rest = end.map_or("", |end| &rest[end + 1..]);
+            let Some((name, value)) = pair.split_once('=') else {
+                continue;
+            };
             parameters.set(name, reading, |slot| slot.own = value);
             if let Some(name) = name.strip_prefix("default.") {
                 parameters.set(name, reading, |slot| slot.default = value);
