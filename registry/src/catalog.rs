@@ -103,6 +103,7 @@ impl Catalog {
         now: Time,
     ) -> Update {
         let mut update = Update::default();
+        let mut moves = Vec::new();
         let mut dirty: BTreeSet<Arc<str>> = BTreeSet::new();
         for key in changed {
             let name: Arc<str> = key.host().into();
@@ -111,9 +112,10 @@ impl Catalog {
                 continue; // came and went before anybody looked
             }
             update.refusals_changed |= self.claim(&name, key, wanted);
-            update.moves.extend(self.vips.insert(&name));
+            moves.extend(self.vips.insert(&name));
             dirty.insert(name);
         }
+        update.moves = in_all(moves);
         dirty.extend(update.moves.iter().map(|m| m.host.clone()));
         for host in dirty {
             self.show(&host, services, now, &mut update);
@@ -299,6 +301,17 @@ impl Catalog {
         };
         host.publish(BTreeMap::new(), update);
     }
+}
+
+/// Several moves of one host as one, from where it was before all of them: who joined and had to make
+/// room in the same step has not moved for anybody.
+fn in_all(moves: Vec<Move>) -> Vec<Move> {
+    let mut net: BTreeMap<Arc<str>, Move> = BTreeMap::new();
+    for m in moves {
+        let known = net.entry(m.host.clone()).or_insert_with(|| m.clone());
+        known.to = m.to;
+    }
+    net.into_values().filter(|m| m.from != m.to).collect()
 }
 
 impl Host {

@@ -22,6 +22,7 @@ use std::sync::Arc;
 
 use dubbo_codec::ServiceKey;
 
+pub(crate) use parse::is_of_a_host;
 pub use parse::{MAX_URL, form_decode};
 
 /// Dubbo's default weight (`Constants.DEFAULT_WEIGHT`).

@@ -22,6 +22,8 @@ use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 use tokio_stream::wrappers::ReceiverStream;
 
+use crate::provider::is_of_a_host;
+
 /// The names to resolve. When it is another set, new names are looked up at once, and those that
 /// are not in it any more no longer.
 pub type Wanted = watch::Receiver<BTreeSet<Arc<str>>>;
@@ -62,9 +64,11 @@ pub async fn once(name: &str) -> Answer {
         Ok(Err(error)) => return Err(error.to_string().into()),
         Ok(Ok(found)) => found,
     };
-    let addresses: BTreeSet<IpAddr> = found.map(|address| address.ip().to_canonical()).collect();
+    let found = found.map(|address| address.ip().to_canonical());
+    // A blocked name is often answered with 0.0.0.0.
+    let addresses: BTreeSet<IpAddr> = found.filter(|ip| is_of_a_host(*ip)).collect();
     if addresses.is_empty() {
-        return Err("the name has no address".into());
+        return Err("the name has no address of a host".into());
     }
     Ok(addresses.into_iter().collect())
 }

@@ -306,15 +306,20 @@ fn host_and_port(authority: &str) -> Result<(Host, u16), ProviderError> {
 }
 
 fn host_of(text: &str) -> Result<Host, ProviderError> {
-    let broadcast = |ip: &IpAddr| matches!(ip, IpAddr::V4(ip) if ip.is_broadcast());
     match text.parse::<IpAddr>().map(|ip| ip.to_canonical()) {
-        Ok(ip) if ip.is_unspecified() || ip.is_multicast() || broadcast(&ip) => {
-            Err(ProviderError::NotAnAddressOfAHost(ip))
-        }
+        Ok(ip) if !is_of_a_host(ip) => Err(ProviderError::NotAnAddressOfAHost(ip)),
         Ok(ip) => Ok(Host::Ip(ip)),
         Err(_) if is_host_name(text) => Ok(Host::Name(text.to_ascii_lowercase().into())),
         Err(_) => Err(ProviderError::BadHost(text.into())),
     }
+}
+
+/// Whether a host can have this address: not `0.0.0.0`, `::`, a multicast address or the broadcast
+/// address. An IPv4 address in IPv6's clothes counts as what it is.
+pub(crate) fn is_of_a_host(ip: IpAddr) -> bool {
+    let ip = ip.to_canonical();
+    let broadcast = matches!(ip, IpAddr::V4(ip) if ip.is_broadcast());
+    !(ip.is_unspecified() || ip.is_multicast() || broadcast)
 }
 
 /// A DNS name, `_` allowed as resolvers do. The last label is not a number: that is an address

@@ -183,15 +183,15 @@ fn mistakes_are_named() {
         ("zookeeper:///dubbo", "no host: zookeeper://host:2181/root"),
         (
             "zookeeper://h1:0",
-            "port \"0\" is not a number from 1 to 65535",
+            "what follows h1: is not a port, a number from 1 to 65535",
         ),
         (
             "zookeeper://h1:x",
-            "port \"x\" is not a number from 1 to 65535",
+            "what follows h1: is not a port, a number from 1 to 65535",
         ),
         (
             "zookeeper://h1:70000",
-            "port \"70000\" is not a number from 1 to 65535",
+            "what follows h1: is not a port, a number from 1 to 65535",
         ),
         (
             "zookeeper://h1,,h2",
@@ -207,7 +207,7 @@ fn mistakes_are_named() {
         ),
         (
             "zookeeper://2001:db8::1",
-            "port \"db8::1\" is not a number from 1 to 65535",
+            "what follows 2001: is not a port, a number from 1 to 65535",
         ),
         (
             "zookeeper://h1/a//b",
@@ -240,11 +240,11 @@ fn mistakes_are_named() {
         ),
         (
             "zookeeper://h1?session-timeout=30",
-            "parameter session-timeout must be a duration such as 500ms, 30s or 2m",
+            "parameter session-timeout must be a duration such as 500ms, 30s or 2m, of 20 days at most",
         ),
         (
             "zookeeper://h1?audit-interval=0s",
-            "parameter audit-interval must be a duration such as 500ms, 30s or 2m",
+            "parameter audit-interval must be a duration such as 500ms, 30s or 2m, of 20 days at most",
         ),
         (
             "zookeeper://h1?empty-root=yes",
@@ -282,6 +282,10 @@ fn mistakes_are_named() {
             "the password needs a user",
         ),
         ("zookeeper://u:s3cret%zz@h1", slash),
+        (
+            "zookeeper://u:s3cret",
+            "what follows u: is not a port, a number from 1 to 65535",
+        ),
         ("zookeeper://u:s3/cret@h1", slash),
         ("zookeeper://u:s3?cret@h1", slash),
         ("file:", "no path: file:PATH"),
