@@ -3,7 +3,7 @@
 //! `cargo bench -p dubbo-mesh-benches --bench codec` prints nanoseconds a frame; every loop asserts
 //! that it did what it says, so that no error path is measured.
 
-#![allow(clippy::print_stdout, reason = "printing is what a bench is for")]
+#![expect(clippy::print_stdout, reason = "a bench says what it measured")]
 
 use std::hint::black_box;
 use std::time::{Duration, Instant};

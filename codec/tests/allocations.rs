@@ -1,6 +1,9 @@
 //! What a proxy does with every frame takes nothing from the heap.
 
-#![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test that cannot read its input has failed"
+)]
 
 mod support;
 

@@ -1,6 +1,9 @@
 //! Bytes that are meant to hurt: errors in bounded time and memory, and never a panic.
 
-#![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test that cannot read its input has failed"
+)]
 
 mod support;
 

@@ -1,6 +1,9 @@
 //! Serializations that are only read: JSON in lines and with lengths, MessagePack.
 
-#![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test that cannot read its input has failed"
+)]
 
 mod support;
 

@@ -1,6 +1,9 @@
 //! What real Dubbo peers sent, read as the libraries that wrote it read it.
 
-#![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test that cannot read its input has failed"
+)]
 
 mod support;
 

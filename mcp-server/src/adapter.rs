@@ -6,12 +6,14 @@
 //! ```
 //!
 //! Owns the order in which the pure stages run and the gate in front of them: nothing is rendered
-//! before every registry was read completely once. Pure: time is an argument; who waits, publishes
+//! before every registry was read completely once and every host name in them was asked for once,
+//! or an endpoint would be gone for a moment at each restart. Pure: time is an argument; who waits, publishes
 //! and logs is [`pipeline`](crate::pipeline).
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use dubbo_codec::ServiceKey;
 use dubbo_registry::catalog::{Catalog, Update};
@@ -23,6 +25,9 @@ use dubbo_registry::vip::Move;
 
 use crate::config::{Config, HostNames};
 
+/// How long the first state waits for the answers to host names.
+const NAMES_PATIENCE: Duration = Duration::from_secs(10);
+
 /// The state of the adapter.
 #[derive(Debug)]
 pub struct Adapter {
@@ -33,6 +38,8 @@ pub struct Adapter {
     dirty: BTreeSet<Arc<ServiceKey>>,
     news: Outcome,
     published: bool,
+    /// When the first state is published without the answers that are missing then.
+    names_due: Option<Time>,
 }
 
 /// What came of the inputs since the last outcome.
@@ -73,6 +80,7 @@ impl Adapter {
             dirty: BTreeSet::new(),
             news: Outcome::default(),
             published: false,
+            names_due: None,
         }
     }
 
@@ -102,7 +110,7 @@ impl Adapter {
     pub fn outcome(&mut self, now: Time) -> Outcome {
         let passed = self.services.tick(now);
         self.note(passed);
-        if !self.services.complete() {
+        if !self.services.complete() || self.awaits_names(now) {
             let names = self.news.names.take();
             return Outcome {
                 names,
@@ -119,11 +127,21 @@ impl Adapter {
 
     /// When [`outcome`](Self::outcome) has something to tell without an input.
     pub fn next_wake(&self) -> Option<Time> {
-        self.services
-            .next_wake()
-            .into_iter()
-            .chain(self.catalog.next_wake())
-            .min()
+        let names_due = self.names_due.filter(|_| !self.published);
+        let stages = [self.services.next_wake(), self.catalog.next_wake()];
+        stages.into_iter().chain([names_due]).flatten().min()
+    }
+
+    /// Whether the first state is held back for host names.
+    fn awaits_names(&mut self, now: Time) -> bool {
+        let resolves = matches!(self.host_names, HostNames::Resolve(_));
+        if self.published || !resolves || !self.services.awaits_names() {
+            return false;
+        }
+        let due = *self
+            .names_due
+            .get_or_insert_with(|| now.after(NAMES_PATIENCE));
+        now < due
     }
 
     fn note(&mut self, changes: Changes) {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use dubbo_registry::source::SourceConfig;
 
-use crate::config::{Config, ConfigError, Listen, Tls};
+use crate::config::{Config, ConfigError, Listen, Tls, duration};
 
 /// Brings Apache Dubbo services from their registry into an Istio mesh: reads ZooKeeper, makes
 /// Istio ServiceEntries of the providers, and serves them to istiod as a configuration source.
@@ -68,8 +68,9 @@ Exit status: 0 done, 1 something was refused and --strict was given, 2 a registr
 #[derive(Debug, Args)]
 pub struct Sources {
     /// A registry; can be given several times, and adds to those of the file
+    // Read later: a message of the command line's own reader would show the credentials in it.
     #[arg(long, value_name = "URL")]
-    pub registry: Vec<SourceConfig>,
+    pub registry: Vec<String>,
     /// Configuration file (YAML)
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
@@ -137,7 +138,7 @@ pub struct Convert {
     #[arg(long)]
     pub strict: bool,
     /// How long the reading may take
-    #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = humantime::parse_duration)]
+    #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = duration::parse)]
     pub timeout: Duration,
 }
 
@@ -165,7 +166,10 @@ impl Sources {
             Some(path) => Config::from_file(path)?,
             None => Config::defaults()?,
         };
-        for registry in &self.registry {
+        for (index, url) in self.registry.iter().enumerate() {
+            let registry: SourceConfig = url.parse().map_err(|error| {
+                ConfigError(format!("--registry number {}: {error}", index + 1))
+            })?;
             if config
                 .registries
                 .iter()
@@ -176,7 +180,7 @@ impl Sources {
                     registry.id()
                 )));
             }
-            config.registries.push(registry.clone());
+            config.registries.push(registry);
         }
         if config.registries.is_empty() {
             return Err(ConfigError(
@@ -206,5 +210,34 @@ impl Serve {
         config.listen = Listen::new(address, tls, insecure, clients).map_err(ConfigError)?;
         config.admin = self.admin.unwrap_or(config.admin);
         Ok(config)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_message_shows_credentials() {
+        for url in [
+            "zookeeper://bob:s3cret@zk:0/dubbo",
+            "zookeeper://bob:s3cret/x@zk/dubbo",
+            "zookeeper://zk?username=bob&password=s3cret&nope=1",
+        ] {
+            let words = [
+                "dubbo-mesh",
+                "convert",
+                "--registry",
+                "file:a",
+                "--registry",
+                url,
+            ];
+            let Command::Convert(convert) = Cli::try_parse_from(words).unwrap().command else {
+                panic!("not convert")
+            };
+            let error = convert.sources.config().unwrap_err().0;
+            assert!(error.starts_with("--registry number 2: "), "{error}");
+            assert!(!error.contains("s3cret"), "{error}");
+        }
     }
 }

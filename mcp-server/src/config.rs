@@ -3,7 +3,7 @@
 //! Everything is parsed here; the rest of the program sees values. A mistake is reported with its
 //! line and column, and with what would be right.
 
-mod duration;
+pub(crate) mod duration;
 mod server;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -204,6 +204,7 @@ impl TryFrom<Written> for Config {
         {
             return Err(format!("registry {twice} is listed twice"));
         }
+        check_export_to(&written.export_to).map_err(|error| format!("exportTo: {error}"))?;
         let mut schemes = Mesh::default_schemes();
         schemes.extend(
             written
@@ -260,10 +261,14 @@ impl Default for PortsFields {
 }
 
 impl TryFrom<PortsFields> for WrittenPorts {
-    type Error = dubbo_registry::ports::PortsError;
+    type Error = String;
 
-    fn try_from(fields: PortsFields) -> Result<Self, Self::Error> {
-        Ports::new(fields.listen, fields.well_known, &fields.http2).map(Self)
+    fn try_from(fields: PortsFields) -> Result<Self, String> {
+        for list in &fields.http2 {
+            check_export_to(&list.namespaces)?;
+        }
+        let ports = Ports::new(fields.listen, fields.well_known, &fields.http2);
+        ports.map(Self).map_err(|error| error.to_string())
     }
 }
 
@@ -299,8 +304,25 @@ impl TryFrom<Override> for WrittenOverride {
                 );
             }
         }
+        check_export_to(other.export_to.as_deref().unwrap_or_default())?;
         Ok(Self(other))
     }
+}
+
+/// istiod refuses whatever has another `exportTo`, and everything of ours would have it.
+fn check_export_to(namespaces: &[Arc<str>]) -> Result<(), String> {
+    let legal = |name: &&Arc<str>| is_namespace(name) || (***name == *"*" && namespaces.len() == 1);
+    match namespaces.iter().find(|name| !legal(name)) {
+        None => Ok(()),
+        Some(name) => Err(format!(
+            "{name:?} cannot be exported to: names of namespaces, or \"*\" alone for all"
+        )),
+    }
+}
+
+/// Kubernetes' namespaces are DNS labels in lower case.
+fn is_namespace(name: &str) -> bool {
+    is_dns_label(name) && !name.bytes().any(|b| b.is_ascii_uppercase())
 }
 
 impl Default for WrittenRemoval {
@@ -330,7 +352,7 @@ impl Default for WrittenHostNames {
     }
 }
 
-/// The namespace of our resources: a DNS label.
+/// The namespace of our resources.
 #[derive(Clone, Debug)]
 struct Namespace(Arc<str>);
 
@@ -345,7 +367,7 @@ struct LabelKey(Arc<str>);
 impl<'de> Deserialize<'de> for Namespace {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        if !is_dns_label(&text) {
+        if !is_namespace(&text) {
             return Err(D::Error::custom(format!(
                 "{text:?} is not the name of a namespace"
             )));

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::Write;
+use std::sync::Arc;
 use std::time::Duration;
 
 use dubbo_registry::removal::Time;
@@ -31,6 +32,9 @@ const MAX_NAME: usize = 253;
 const MAX_ENDPOINTS: usize = 4096;
 /// Most ports that the CRD of ServiceEntry allows.
 const MAX_PORTS: usize = 256;
+
+/// Host names that are asked for at once.
+const LOOKUPS: usize = 32;
 
 /// A Kubernetes object.
 #[derive(Serialize)]
@@ -120,8 +124,14 @@ async fn read(config: &Config, patience: Duration) -> Result<(Adapter, Outcome),
         }
     }
     if let HostNames::Resolve(_) = config.host_names {
-        for name in adapter.services().names() {
-            let answer = resolve::once(&name).await;
+        let lookup = async |name: Arc<str>| {
+            let late = || Err("no time was left to ask for it".into());
+            let answer = timeout_at(deadline, resolve::once(&name)).await;
+            (name, answer.unwrap_or_else(|_| late()))
+        };
+        let names = futures::stream::iter(adapter.services().names());
+        let answers: Vec<_> = names.map(lookup).buffer_unordered(LOOKUPS).collect().await;
+        for (name, answer) in answers {
             adapter.resolved(&name, answer);
         }
     }

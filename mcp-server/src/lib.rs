@@ -10,6 +10,7 @@ pub mod admin;
 pub mod cli;
 pub mod config;
 pub mod convert;
+mod line;
 pub mod pipeline;
 pub mod proto;
 pub mod serve;

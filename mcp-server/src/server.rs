@@ -8,16 +8,14 @@
 //! accept ─→ connection ─→ stream: requests, snapshots, time ─→ Session ─→ body ─→ HTTP/2
 //! ```
 //!
-//! Whoever reaches the port unlimited can only cost what the limits allow: connections that say
-//! nothing give way to newer ones, requests are small, streams few, and what a client does not read
-//! stays shared bytes.
+//! Whoever reaches the port can cost no more than the limits allow: connections that say nothing
+//! give way to newer ones, requests are small, streams few, and what a client does not read stays
+//! shared bytes.
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
-use std::future::pending;
 use std::io;
 use std::net::SocketAddr;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -30,12 +28,12 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio::time::{Instant, sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 use tonic::{Status, Streaming};
 
 use crate::proto::DiscoveryRequest;
-use crate::session::{Close, Decision, Session};
+use crate::session::{Decision, Session};
 use crate::snapshot::Snapshot;
 use crate::telemetry::{Refusal, StreamObserver, Telemetry};
 
@@ -44,10 +42,12 @@ mod message;
 mod route;
 mod settings;
 mod tls;
+mod waiting;
 
 use body::{Body, Outgoing, Sender};
 use route::Call;
 pub use settings::{Settings, TlsFiles};
+use waiting::{TooLate, changed, progress, stopped, wait_until};
 
 /// What is published; `None` until the first complete load.
 pub type Published = watch::Receiver<Option<Arc<Snapshot>>>;
@@ -389,7 +389,7 @@ fn carry_out(
                 // An error means that nobody reads any more; the loop sees that next.
                 let _ = to.try_send(Outgoing::Message(message));
             }
-            Decision::Close(why) => return Err(status_of(&why)),
+            Decision::Close(why) => return Err(route::end(&why)),
             Decision::Identified(_)
             | Decision::Subscribed { .. }
             | Decision::AskedAgain { .. }
@@ -399,70 +399,4 @@ fn carry_out(
         }
     }
     Ok(())
-}
-
-fn status_of(why: &Close) -> Status {
-    let text = why.to_string();
-    match why {
-        Close::NoTypeUrl | Close::LongTypeUrl(_) => Status::invalid_argument(text),
-        Close::TooManyTypes(_) => Status::resource_exhausted(text),
-        Close::Silent(_) | Close::NoAck { .. } => Status::deadline_exceeded(text),
-    }
-}
-
-/// The end of patience with a connection that does not ask for anything.
-struct TooLate(Option<Pin<Box<dyn Future<Output = Refusal> + Send>>>);
-
-impl TooLate {
-    fn new(crowded: oneshot::Receiver<Infallible>, patience: Duration) -> Self {
-        Self(Some(Box::pin(async move {
-            match timeout(patience, crowded).await {
-                Ok(_) => Refusal::Crowded,
-                Err(_) => Refusal::Timeout,
-            }
-        })))
-    }
-
-    fn is_waiting(&self) -> bool {
-        self.0.is_some()
-    }
-
-    /// It asked; its place among the silent ones is free.
-    fn called_off(&mut self) {
-        self.0 = None;
-    }
-
-    async fn wait(&mut self) -> Refusal {
-        match &mut self.0 {
-            Some(end) => end.await,
-            None => pending().await,
-        }
-    }
-}
-
-async fn stopped(stop: &mut Stop) {
-    // A lost sender means the same.
-    let _ = stop.wait_for(|stop| *stop).await;
-}
-
-/// The next snapshot; never, when there will be none: the last one stays.
-async fn changed(published: &mut Published) -> Option<Arc<Snapshot>> {
-    match published.changed().await {
-        Ok(()) => published.borrow_and_update().clone(),
-        Err(_) => pending().await,
-    }
-}
-
-async fn progress(taken: &mut watch::Receiver<u64>) {
-    if taken.changed().await.is_err() {
-        // The body is gone, which is an event of its own.
-        pending().await
-    }
-}
-
-async fn wait_until(wake: Option<Instant>) {
-    match wake {
-        Some(at) => sleep_until(at).await,
-        None => pending().await,
-    }
 }

@@ -7,6 +7,7 @@ use tokio::time::Instant;
 use dubbo_registry::event::SourceState;
 
 use crate::adapter::Adapter;
+use crate::line::one_line;
 
 /// An account of the registries.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -31,10 +32,11 @@ pub struct Registry {
     pub reason: String,
 }
 
-/// One provider that is not published.
+/// One provider that is not published, or a list that cannot be read.
 #[derive(Clone, Debug, Serialize)]
 pub struct Refused {
-    /// The provider, or the entry of the registry where it could not be read.
+    /// The provider, or the entry of the registry where it makes none, or the list of the registry
+    /// that cannot be read.
     pub provider: String,
     /// Why, and what to do.
     pub reason: String,
@@ -50,17 +52,25 @@ impl Status {
             state: word(state),
             reason: reason(state).to_owned(),
         });
+        let unreadable = adapter
+            .services()
+            .unreadable()
+            .map(|(list, reason)| Refused {
+                provider: one_line(list),
+                reason: one_line(reason),
+                fault: true,
+            });
         let rejected = adapter.services().rejected().map(|(_, rejection)| Refused {
-            provider: rejection.subject.to_string(),
-            reason: rejection.error.to_string(),
+            provider: one_line(&rejection.subject),
+            reason: one_line(&rejection.error),
             fault: true,
         });
         let refused = adapter.refused().map(|refusal| Refused {
-            provider: refusal.provider.to_string(),
-            reason: refusal.reason.to_string(),
+            provider: one_line(&refusal.provider),
+            reason: one_line(&refusal.reason),
             fault: refusal.reason.is_fault(),
         });
-        let mut refused: Vec<Refused> = rejected.chain(refused).collect();
+        let mut refused: Vec<Refused> = unreadable.chain(rejected).chain(refused).collect();
         refused.sort_unstable_by(|a, b| a.provider.cmp(&b.provider));
         Self {
             told: Some(Instant::now()),

@@ -20,7 +20,6 @@ const SHELLS: [(&str, &[&str]); 2] = [
             "zookeeper/ask.rs",
             "zookeeper/connect.rs",
             "zookeeper/follow.rs",
-            "zookeeper/outbox.rs",
         ],
     ),
     (

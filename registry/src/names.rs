@@ -28,6 +28,12 @@ impl Names {
         self.0.keys().cloned().collect()
     }
 
+    /// Whether some name was not answered yet.
+    pub(crate) fn awaits_answers(&self) -> bool {
+        let unanswered = |name: &Name| name.addresses.is_empty() && name.trouble.is_none();
+        self.0.values().any(unanswered)
+    }
+
     /// A provider is there. True if its name is a new one.
     pub(crate) fn want(&mut self, id: &Identity) -> bool {
         let Host::Name(name) = &id.host else {

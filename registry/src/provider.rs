@@ -13,6 +13,9 @@
 
 mod parse;
 
+#[cfg(test)]
+mod tests;
+
 use std::cmp::Ordering;
 use std::fmt;
 use std::net::IpAddr;
@@ -20,6 +23,7 @@ use std::sync::Arc;
 
 use dubbo_codec::ServiceKey;
 
+pub(crate) use parse::is_of_a_host;
 pub use parse::{MAX_URL, form_decode};
 
 /// Dubbo's default weight (`Constants.DEFAULT_WEIGHT`).
@@ -116,7 +120,7 @@ pub enum ProviderError {
     BadHost(Box<str>),
     /// An IPv6 address with a scope (`%eth0`), which means something on that machine only.
     ScopeId(Box<str>),
-    /// `0.0.0.0`, `::`, or a multicast address.
+    /// `0.0.0.0`, `::`, a multicast or the broadcast address.
     NotAnAddressOfAHost(IpAddr),
     /// No port, port 0 or not a number up to 65535.
     BadPort(Box<str>),

@@ -7,6 +7,9 @@
 //! Answers are level-triggered: one after every lookup, the same or not. A failure is an answer
 //! with a reason, never an empty set of addresses; what to keep then is the reader's decision.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::{BTreeSet, HashMap};
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -18,6 +21,8 @@ use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 use tokio_stream::wrappers::ReceiverStream;
+
+use crate::provider::is_of_a_host;
 
 /// The names to resolve. When it is another set, new names are looked up at once, and those that
 /// are not in it any more no longer.
@@ -59,9 +64,11 @@ pub async fn once(name: &str) -> Answer {
         Ok(Err(error)) => return Err(error.to_string().into()),
         Ok(Ok(found)) => found,
     };
-    let addresses: BTreeSet<IpAddr> = found.map(|address| address.ip().to_canonical()).collect();
+    let found = found.map(|address| address.ip().to_canonical());
+    // A blocked name is often answered with 0.0.0.0.
+    let addresses: BTreeSet<IpAddr> = found.filter(|ip| is_of_a_host(*ip)).collect();
     if addresses.is_empty() {
-        return Err("the name has no address".into());
+        return Err("the name has no address of a host".into());
     }
     Ok(addresses.into_iter().collect())
 }

@@ -42,7 +42,7 @@ pub struct Changes {
     pub services: BTreeSet<Arc<ServiceKey>>,
     /// Entries that are refused and were not before.
     pub rejected: Vec<Rejection>,
-    /// The set of refused entries is another one, be it by some that went.
+    /// The set of refused entries and unreadable lists is another one, be it by some that went.
     pub rejections_changed: bool,
     /// Providers that are there and were not before.
     pub arrived: usize,
@@ -59,6 +59,8 @@ struct Source {
     /// Was read completely at least once.
     complete: bool,
     lists: HashMap<Arc<str>, Arc<ProviderList>>,
+    /// Lists that cannot be read, and why.
+    unreadable: BTreeMap<Arc<str>, Arc<str>>,
     /// What a reading under way has brought so far.
     reading: Option<HashMap<Arc<str>, Read>>,
     /// Departures that fell due while this source was not live.
@@ -68,7 +70,7 @@ struct Source {
 #[derive(Debug)]
 enum Read {
     Providers(ProviderList),
-    Unreadable,
+    Unreadable(Arc<str>),
 }
 
 /// A provider, as every source that has it describes it.
@@ -124,6 +126,11 @@ impl Services {
         })
     }
 
+    /// Every list that cannot be read, with the reason.
+    pub fn unreadable(&self) -> impl Iterator<Item = (&Arc<str>, &Arc<str>)> {
+        self.sources.values().flat_map(|source| &source.unreadable)
+    }
+
     /// Every service that has a provider, in no order.
     pub fn keys(&self) -> impl Iterator<Item = &Arc<ServiceKey>> {
         self.services.keys()
@@ -177,6 +184,11 @@ impl Services {
         (members, refused)
     }
 
+    /// Whether some host name was not answered yet, neither with addresses nor with a failure.
+    pub fn awaits_names(&self) -> bool {
+        self.names.awaits_answers()
+    }
+
     /// Host names that providers registered and that are to be resolved.
     pub fn names(&self) -> BTreeSet<Arc<str>> {
         self.names.wanted()
@@ -205,11 +217,12 @@ impl Services {
                 }
                 None => self.replace(&event.source, list, now, &mut changes),
             },
-            News::Unreadable { list, .. } => {
-                if let Some(reading) = &mut source.reading {
-                    reading.insert(list, Read::Unreadable);
+            News::Unreadable { list, reason } => match &mut source.reading {
+                Some(reading) => {
+                    reading.insert(list, Read::Unreadable(reason));
                 }
-            }
+                None => changes.rejections_changed |= source.cannot_read(list, reason),
+            },
             News::Synced => self.finish_reading(&event.source, now, &mut changes),
         }
         changes
@@ -271,16 +284,23 @@ impl Services {
             return;
         };
         source.complete = true;
+        let unreadable = std::mem::take(&mut source.unreadable);
         let gone: Vec<_> = source
             .lists
             .keys()
             .filter(|list| !reading.contains_key(*list))
             .cloned()
             .collect();
-        for read in reading.into_values() {
-            if let Read::Providers(list) = read {
-                self.replace(id, list, now, changes);
+        let mut lists = Vec::new();
+        for (name, read) in reading {
+            match read {
+                Read::Providers(list) => lists.push(list),
+                Read::Unreadable(reason) => drop(source.cannot_read(name, reason)),
             }
+        }
+        changes.rejections_changed |= source.unreadable != unreadable;
+        for list in lists {
+            self.replace(id, list, now, changes);
         }
         for list in gone {
             let nothing = ProviderList {
@@ -301,6 +321,7 @@ impl Services {
         list.providers.sort_unstable();
         list.providers.dedup();
         list.rejected.sort_unstable();
+        changes.rejections_changed |= source.unreadable.remove(&list.list).is_some();
         let list = Arc::new(list);
         let old = if list.providers.is_empty() && list.rejected.is_empty() {
             source.lists.remove(&list.list)
@@ -345,19 +366,15 @@ impl Services {
         let members = self.services.entry(key.clone()).or_default();
         let mut different = false;
         for provider in providers {
-            let claim = (source.clone(), provider.clone());
             match members.entry(provider.id.clone()) {
                 Entry::Occupied(mut known) => {
-                    let known = known.get_mut();
-                    known.claims.push(claim);
-                    known.left = None;
                     self.departures.cancel(&(key.clone(), provider.id.clone()));
-                    different |= known.describe();
+                    different |= known.get_mut().claimed(source.clone(), provider);
                 }
                 Entry::Vacant(place) => {
                     place.insert(Known {
                         shown: provider.clone(),
-                        claims: vec![claim],
+                        claims: vec![(source.clone(), provider.clone())],
                         left: None,
                     });
                     changes.names |= self.names.want(&provider.id);
@@ -383,15 +400,13 @@ impl Services {
         let Some(known) = members.and_then(|m| m.get_mut(&provider.id)) else {
             return;
         };
-        known
-            .claims
-            .retain(|(by, what)| by != source || what != provider);
+        let changed = known.disclaimed(source, provider);
         if known.claims.is_empty() {
             known.left = Some(source.clone());
             let due = now.after(self.policy.delay);
             self.departures
                 .schedule((key.clone(), provider.id.clone()), due);
-        } else if known.describe() {
+        } else if changed {
             changes.services.insert(key.clone());
         }
     }
@@ -403,32 +418,50 @@ impl Source {
             state: SourceState::Connecting("not tried yet".into()),
             complete: false,
             lists: HashMap::new(),
+            unreadable: BTreeMap::new(),
             reading: None,
             waiting: Vec::new(),
         }
     }
+
+    /// True if that is news.
+    fn cannot_read(&mut self, list: Arc<str>, reason: Arc<str>) -> bool {
+        self.unreadable.insert(list, reason.clone()) != Some(reason)
+    }
 }
 
 impl Known {
-    /// Chooses the description that holds. True if what is published of it is another one.
-    fn describe(&mut self) -> bool {
-        let rank = |provider: &&Arc<Provider>| (provider.timestamp, (*provider).clone());
-        let Some(best) = self
-            .claims
-            .iter()
-            .map(|(_, provider)| provider)
-            .max_by_key(rank)
-        else {
+    /// One more source describes it so. True if what is published of it is another one.
+    fn claimed(&mut self, source: SourceId, provider: &Arc<Provider>) -> bool {
+        let holds = self.claims.is_empty() || *provider > self.shown;
+        self.claims.push((source, provider.clone()));
+        self.left = None;
+        holds && self.show(provider.clone())
+    }
+
+    /// A source describes it so no more. True if what is published of it is another one.
+    fn disclaimed(&mut self, source: &SourceId, provider: &Arc<Provider>) -> bool {
+        let is_it = |(by, what): &(SourceId, Arc<Provider>)| by == source && what == provider;
+        if let Some(at) = self.claims.iter().position(is_it) {
+            self.claims.remove(at);
+        }
+        if *provider != self.shown {
             return false;
-        };
-        let same = Provider {
+        }
+        // Of one identity, the order of providers is that of their starts.
+        match self.claims.iter().map(|(_, provider)| provider).max() {
+            Some(best) => self.show(best.clone()),
+            None => false,
+        }
+    }
+
+    fn show(&mut self, provider: Arc<Provider>) -> bool {
+        let but_for_the_start = |provider: &Provider| Provider {
             timestamp: 0,
-            ..(**best).clone()
-        } == Provider {
-            timestamp: 0,
-            ..(*self.shown).clone()
+            ..provider.clone()
         };
-        self.shown = best.clone();
+        let same = but_for_the_start(&provider) == but_for_the_start(&self.shown);
+        self.shown = provider;
         !same
     }
 }

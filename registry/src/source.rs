@@ -9,6 +9,9 @@
 //! Knows nothing of connections. Every part is percent-decoded once, so that a password may hold
 //! any character.
 
+#[cfg(test)]
+mod tests;
+
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
@@ -72,7 +75,8 @@ pub enum SourceError {
     NoHost,
     /// Not a host name and not an address.
     BadHost(Box<str>),
-    /// Not a port from 1 to 65535.
+    /// What follows the host and a colon is not a port from 1 to 65535. Only the host is kept: it may
+    /// be a user, and what follows the password, where somebody forgot the `@`.
     BadPort(Box<str>),
     /// The root is no path of ZooKeeper.
     BadRoot(Box<str>),
@@ -116,7 +120,12 @@ impl fmt::Display for SourceError {
                 f,
                 "host {host:?} is neither a host name nor an address (IPv6 in brackets)"
             ),
-            Self::BadPort(port) => write!(f, "port {port:?} is not a number from 1 to 65535"),
+            Self::BadPort(host) => {
+                write!(
+                    f,
+                    "what follows {host}: is not a port, a number from 1 to 65535"
+                )
+            }
             Self::BadRoot(root) => write!(f, "root {root:?} is not a path of ZooKeeper"),
             Self::BadEscape(part) => {
                 write!(f, "{part}: % without two hex digits, or not UTF-8")
@@ -189,10 +198,13 @@ impl Parameters {
 }
 
 /// What [`duration`] reads, in words.
-pub(crate) const DURATION: &str = "a duration such as 500ms, 30s or 2m";
+pub(crate) const DURATION: &str = "a duration such as 500ms, 30s or 2m, of 20 days at most";
+
+/// ZooKeeper counts in milliseconds of 31 bits.
+const LONGEST: Duration = Duration::from_secs(20 * 24 * 3600);
 
 /// A duration as people write it; not zero.
 pub(crate) fn duration(text: &str) -> Option<Duration> {
     let duration = humantime::parse_duration(text).ok()?;
-    (!duration.is_zero()).then_some(duration)
+    (!duration.is_zero() && duration <= LONGEST).then_some(duration)
 }

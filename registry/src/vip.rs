@@ -26,6 +26,10 @@ pub const DEFAULT_RANGE: Ipv4Net = Ipv4Net::new_assert(Ipv4Addr::new(241, 0, 0, 
 /// istiod's own range for automatic addresses.
 const ISTIOD_RANGE: Ipv4Net = Ipv4Net::new_assert(Ipv4Addr::new(240, 240, 0, 0), 16);
 
+/// A host that got none of so many addresses gets none: without an end, each host too many would
+/// walk through the whole of an exhausted range. Far more than a range that is nearly full takes.
+const MOST_PROPOSALS: u32 = 1024;
+
 /// Where the addresses come from: a range, and hosts whose address is given.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Range {
@@ -43,6 +47,8 @@ pub enum RangeError {
     TooSmall(Ipv4Net),
     /// Two hosts are pinned to one address.
     PinnedTwice(Ipv4Addr),
+    /// Its addresses are not ones that can stand for a host.
+    NotForHosts(Ipv4Net),
     /// A pinned address is not one that can stand for a host.
     BadPin(Ipv4Addr),
 }
@@ -88,8 +94,10 @@ impl Range {
         if let Some(pair) = taken.windows(2).find(|pair| pair[0] == pair[1]) {
             return Err(RangeError::PinnedTwice(pair[0]));
         }
-        let bad = |ip: &&Ipv4Addr| ip.is_unspecified() || ip.is_loopback() || ip.is_multicast();
-        if let Some(ip) = taken.iter().find(bad) {
+        if is_for_no_host(&net.network()) {
+            return Err(RangeError::NotForHosts(net));
+        }
+        if let Some(ip) = taken.iter().find(|ip| is_for_no_host(ip)) {
             return Err(RangeError::BadPin(*ip));
         }
         Ok(Self { net, pins })
@@ -202,7 +210,7 @@ impl Vips {
                 self.of_host.insert(
                     host,
                     Seat {
-                        proposal: self.range.size(),
+                        proposal: MOST_PROPOSALS,
                         address: None,
                     },
                 );
@@ -225,7 +233,7 @@ impl Vips {
 
     /// The first address from proposal `n` on that is free or likes `host` better than its holder.
     fn find_seat(&self, host: &str, n: u32) -> Option<(Ipv4Addr, u32)> {
-        (n..self.range.size())
+        (n..self.range.size().min(MOST_PROPOSALS))
             .map(|n| (self.range.proposal(host, n), n))
             .find(|&(address, _)| {
                 !self.range.pins.values().any(|pinned| *pinned == address)
@@ -257,6 +265,7 @@ impl std::fmt::Display for RangeError {
                 )
             }
             Self::TooSmall(net) => write!(f, "{net} has fewer than four addresses"),
+            Self::NotForHosts(net) => write!(f, "the addresses of {net} cannot stand for hosts"),
             Self::PinnedTwice(ip) => write!(f, "two hosts are pinned to {ip}"),
             Self::BadPin(ip) => write!(f, "{ip} cannot stand for a host"),
         }
@@ -264,6 +273,10 @@ impl std::fmt::Display for RangeError {
 }
 
 impl std::error::Error for RangeError {}
+
+fn is_for_no_host(ip: &Ipv4Addr) -> bool {
+    ip.is_unspecified() || ip.is_loopback() || ip.is_multicast()
+}
 
 fn gcd(a: u64, b: u64) -> u64 {
     if b == 0 { a } else { gcd(b, a % b) }
@@ -356,6 +369,16 @@ mod tests {
         let mut vips = filled("241.0.0.0/8", &hosts);
         let moves = vips.insert(&"com.acme.another.dubbo".into());
         assert_eq!(moves.len(), 1, "{moves:?}");
+    }
+
+    /// The end of the proposals is reached here: 2,046 addresses.
+    #[test]
+    fn in_an_exhausted_range_the_order_makes_no_difference_either() {
+        let hosts: Vec<_> = (0..2_100).map(|n| format!("service{n}.dubbo")).collect();
+        let a = assignment(&filled("10.0.0.0/21", &hosts));
+        let b = assignment(&filled("10.0.0.0/21", hosts.iter().rev()));
+        assert_eq!(a, b);
+        assert!(a.values().flatten().count() > 2_040);
     }
 
     #[test]

@@ -17,6 +17,9 @@ mod mirror;
 mod outbox;
 mod path;
 
+#[cfg(test)]
+mod tests;
+
 use std::hash::{BuildHasher, RandomState};
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
@@ -41,7 +44,10 @@ const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// A tree that stays older than what was read for so long is the tree: an ensemble was set up
 /// anew, or from a backup.
-const BEHIND_FOR: Duration = Duration::from_secs(60);
+const BEHIND_FOR: Duration = Duration::from_secs(30);
+/// How long after the loss of the root a reading is not believed: providers that find their nodes
+/// gone register again one by one, each within its session timeout.
+const REFILL: Duration = Duration::from_secs(30);
 
 /// Reads a registry for ever.
 pub(crate) async fn run(config: Config, reading: Reading, tx: Sender<Event>) {
@@ -78,6 +84,8 @@ struct Feed {
     failures: u32,
     /// Since when servers are behind what was read.
     behind: Option<Instant>,
+    /// When the root of a registry that was read before was last seen to be missing or empty.
+    root_lost: Option<Instant>,
 }
 
 impl Feed {
@@ -91,6 +99,7 @@ impl Feed {
             tx,
             failures: 0,
             behind: None,
+            root_lost: None,
         }
     }
 
@@ -130,6 +139,20 @@ impl Feed {
     fn on_live(&mut self) {
         self.failures = 0;
         self.behind = None;
+        self.root_lost = None;
+    }
+
+    /// The root is missing or empty.
+    fn on_root_lost(&mut self) {
+        if self.outbox.was_read() {
+            self.root_lost = Some(Instant::now());
+        }
+    }
+
+    /// When a reading can be believed; none for at once.
+    fn refilled_at(&self) -> Option<Instant> {
+        let at = self.root_lost? + REFILL;
+        (at > Instant::now()).then_some(at)
     }
 
     /// What an end means for the next session, and for people.

@@ -18,10 +18,10 @@ pub(super) enum Tree {
     String(Vec<u8>),
     Binary(Vec<u8>),
     Back(u16),
-    List(Option<String>, Vec<Tree>),
-    Map(Option<String>, Vec<(Tree, Tree)>),
+    List(Option<String>, Vec<Self>),
+    Map(Option<String>, Vec<(Self, Self)>),
     /// One of some classes, and as many fields as that has.
-    Object(u8, Vec<Tree>),
+    Object(u8, Vec<Self>),
 }
 
 const CLASSES: u8 = 20;

@@ -2,7 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use support::{Authority, ZooKeeper, ZooKeeperSettings, ZooKeeperVersion, isolated, work_dir};
+use support::{
+    Authority, ZooKeeper, ZooKeeperSettings, ZooKeeperVersion, dubbo_mesh, isolated, work_dir,
+};
 use zookeeper_client::{Acl, Acls, AuthId, Client, CreateMode, Permission};
 
 use super::estate::{Estate, create_only, encode, url};
@@ -44,6 +46,11 @@ fn a_directory_that_the_acl_forbids_is_named_and_the_others_are_served() {
             reader.unreadable[STOCK].starts_with("not authorized to read /dubbo/com.acme.Stock")
         );
         assert_eq!(reader.tree().keys().collect::<Vec<_>>(), [ORDERS]);
+        let converted = dubbo_mesh(&["convert", "--strict", "--registry", &registry]);
+        let report = String::from_utf8_lossy(&converted.stderr).into_owned();
+        assert_eq!(converted.status.code(), Some(1), "{report}");
+        let refused = format!("refused: {STOCK}: not authorized to read /dubbo/{STOCK}/providers");
+        assert!(report.starts_with(&refused), "{report}");
 
         // With the owner's credentials, in each of the ways to give them.
         let file = work_dir().join("password");

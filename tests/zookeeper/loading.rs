@@ -1,12 +1,13 @@
 //! The first reading.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
-use support::{ZooKeeper, ZooKeeperSettings, ZooKeeperVersion, create, isolated};
+use support::{ZooKeeper, ZooKeeperSettings, ZooKeeperVersion, create, isolated, tree, wait_until};
 use zookeeper_client::CreateMode;
 
 use super::estate::{Estate, delete_all, encode, url};
-use super::reader::Reader;
+use super::reader::{LIMIT, Reader};
 
 const WATCHABLE: [ZooKeeperVersion; 3] = [
     ZooKeeperVersion::V3_6,
@@ -48,8 +49,9 @@ fn the_first_reading_is_exact_and_told_as_one() {
             ];
             assert!(expected.keys().eq(interfaces), "{expected:?}");
 
-            let reader = Reader::live(&format!("{}/estate/a", zookeeper.registry())).await;
+            let mut reader = Reader::live(&format!("{}/estate/a", zookeeper.registry())).await;
             assert_eq!(reader.tree(), expected);
+            reader.settle(Duration::from_millis(300)).await;
             let begin = reader
                 .said
                 .iter()
@@ -74,6 +76,39 @@ fn the_first_reading_is_exact_and_told_as_one() {
             assert_eq!(lists, told);
             zookeeper.stop().await;
         }
+    });
+}
+
+/// Nothing is written, and nothing is left behind.
+#[test]
+fn a_reader_leaves_the_registry_as_it_was() {
+    isolated(async || {
+        let zookeeper = ZooKeeper::start(ZooKeeperVersion::V3_9).await;
+        let estate = Estate::new(zookeeper.client().await, "/dubbo");
+        estate
+            .add(
+                "com.acme.Orders",
+                &url("com.acme.Orders", "10.0.0.1", 100, 1),
+            )
+            .await;
+        let sessions = || {
+            let connections = zookeeper.command("cons").unwrap();
+            connections.matches("sid=").count()
+        };
+        let (before, writers) = (tree(&estate.client, "/").await, sessions());
+        let reader = Reader::live(&zookeeper.registry()).await;
+        assert_eq!(sessions(), writers + 1);
+        assert_eq!(tree(&estate.client, "/").await, before);
+        drop(reader);
+        wait_until("the end of the session", LIMIT, async || {
+            let now = sessions();
+            if now == writers {
+                Ok(())
+            } else {
+                Err(now.to_string())
+            }
+        })
+        .await;
     });
 }
 
@@ -168,6 +203,9 @@ fn a_root_that_goes_takes_nothing_with_it() {
                 &url("com.acme.Orders", "10.0.0.7", 100, 2),
             )
             .await;
+        // One provider is back, and the others have some time to follow.
+        reader.until_says("/dubbo is there again").await;
+        assert_eq!(reader.believed().await, 2);
         reader.until_live().await;
         reader.until_tree(&estate.read().await).await;
         delete_all(&estate.client, "/dubbo").await;

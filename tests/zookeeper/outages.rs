@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use support::{ZooKeeper, ZooKeeperVersion, isolated, isolated_for};
 use tokio::task::JoinHandle;
+use zookeeper_client::{Acls, CreateMode};
 
-use super::estate::{Estate, url};
+use super::estate::{Estate, create_only, url};
 use super::proxy::Proxy;
 use super::reader::Reader;
 
@@ -30,7 +31,7 @@ fn a_restarted_server_is_read_again_and_nothing_is_lost_meanwhile() {
             // Persistent, so that they outlive the server.
             let kept = url(STOCK, "10.0.0.8", 100, 1);
             let path = writer.path(STOCK, &kept);
-            super::estate::create_only(&writer.client, &path, b"", open()).await;
+            create_only(&writer.client, &path, b"", open()).await;
             let before = writer.read().await;
             let mut reader = Reader::live(&zookeeper.registry()).await;
             assert_eq!(reader.tree(), before);
@@ -119,6 +120,43 @@ fn what_changes_while_the_connection_is_cut_is_seen_after() {
     });
 }
 
+/// Its transactions count from nothing again, which looks as if the server were behind; only
+/// after half a minute of that the new tree is the tree.
+#[test]
+fn a_registry_that_was_set_up_anew_is_believed_in_the_end() {
+    isolated(async || {
+        let mut zookeeper = ZooKeeper::start(ZooKeeperVersion::V3_9).await;
+        let writer = estate(&zookeeper).await;
+        for n in 0..50 {
+            let host = format!("10.0.1.{n}");
+            writer.add(ORDERS, &url(ORDERS, &host, 100, 1)).await;
+        }
+        let mut reader = Reader::live(&zookeeper.registry()).await;
+        zookeeper.stop().await;
+        drop(writer);
+        reader.until_says("Connection refused").await;
+        let mut zookeeper = ZooKeeper::start(ZooKeeperVersion::V3_9).await;
+        let writer = Estate::new(zookeeper.client().await, "/dubbo");
+        let path = writer.path(ORDERS, &url(ORDERS, "10.0.2.1", 100, 2));
+        let mut all = writer.client.new_multi_writer();
+        for node in [
+            "/dubbo",
+            "/dubbo/com.acme.Orders",
+            "/dubbo/com.acme.Orders/providers",
+            &path,
+        ] {
+            let options = CreateMode::Persistent.with_acls(open());
+            all.add_create(node, b"", &options).unwrap();
+        }
+        all.commit().await.unwrap();
+        reader.until_says("behind what was read before").await;
+        assert_eq!(reader.believed().await, 53);
+        reader.until_live().await;
+        reader.until_tree(&writer.read().await).await;
+        zookeeper.stop().await;
+    });
+}
+
 /// One round of what goes on in an estate: a start, a stop, a new weight, a new service.
 fn write(estate: &Estate, round: u64) -> JoinHandle<()> {
     let estate = estate.clone();
@@ -134,6 +172,6 @@ fn write(estate: &Estate, round: u64) -> JoinHandle<()> {
     })
 }
 
-fn open() -> zookeeper_client::Acls<'static> {
-    zookeeper_client::Acls::anyone_all()
+fn open() -> Acls<'static> {
+    Acls::anyone_all()
 }

@@ -139,3 +139,67 @@ fn host_names_can_be_refused() {
         .collect();
     assert_eq!(reasons, ["host-name"]);
 }
+
+#[test]
+fn the_first_state_waits_until_every_host_name_was_asked_for_once() {
+    const OTHER: &str = "dubbo://other.example:20880/com.acme.Orders";
+    let config = config(&["file:a"]);
+    let mut adapter = Adapter::new(&config);
+    read(&mut adapter, &config, "file:a", &[ORDERS, NAMED, OTHER]);
+    let asked = adapter.outcome(at(0));
+    assert_eq!(
+        (asked.first, asked.names.map(|names| names.len())),
+        (false, Some(2))
+    );
+    adapter.resolved("orders.example", Ok(vec!["10.0.0.7".parse().unwrap()]));
+    assert_eq!(adapter.outcome(at(1)), Outcome::default());
+    // A failure is an answer.
+    adapter.resolved("other.example", Err("no such host".into()));
+    let outcome = adapter.outcome(at(2));
+    assert!(outcome.first);
+    assert_eq!((names(&outcome).len(), outcome.refused.len()), (1, 1));
+}
+
+#[test]
+fn the_first_state_does_not_wait_for_host_names_for_ever() {
+    let config = config(&["file:a"]);
+    let mut adapter = Adapter::new(&config);
+    read(&mut adapter, &config, "file:a", &[ORDERS, NAMED]);
+    assert!(!adapter.outcome(at(5)).first);
+    assert_eq!(adapter.next_wake(), Some(at(10_005)));
+    assert!(!adapter.outcome(at(10_004)).first);
+    assert!(adapter.outcome(at(10_005)).first);
+    assert_eq!(adapter.next_wake(), None);
+}
+
+#[test]
+fn a_list_that_cannot_be_read_is_shown_until_it_can_be() {
+    let config = config(&["file:a"]);
+    let mut adapter = Adapter::new(&config);
+    let unreadable = || News::Unreadable {
+        list: "com.acme.Orders".into(),
+        reason: "forbidden".into(),
+    };
+    let shown = |adapter: &Adapter| {
+        let refused = crate::status::Status::of(adapter).refused;
+        let line = |r: &crate::status::Refused| format!("{}: {}", r.provider, r.reason);
+        refused.iter().map(line).collect::<Vec<_>>()
+    };
+    for news in [News::Restarted, unreadable(), News::Synced] {
+        adapter.event(says("file:a", news), at(0));
+    }
+    let outcome = adapter.outcome(at(0));
+    assert!(outcome.first && outcome.refusals_changed);
+    assert_eq!(shown(&adapter), ["com.acme.Orders: forbidden"]);
+    adapter.event(says("file:a", unreadable()), at(1));
+    assert_eq!(adapter.outcome(at(1)), Outcome::default());
+    adapter.event(says("file:a", set(&config, &[ORDERS])), at(2));
+    assert!(adapter.outcome(at(2)).refusals_changed);
+    assert!(shown(&adapter).is_empty());
+    adapter.event(says("file:a", unreadable()), at(3));
+    assert_eq!(shown(&adapter), ["com.acme.Orders: forbidden"]);
+    for news in [News::Restarted, News::Synced] {
+        adapter.event(says("file:a", news), at(4));
+    }
+    assert!(shown(&adapter).is_empty());
+}

@@ -162,3 +162,38 @@ fn a_mistake_is_reported_with_its_line_and_column() {
         );
     }
 }
+
+#[test]
+fn what_istiod_would_refuse_of_every_entry_is_refused_here() {
+    for text in [
+        "exportTo: [a_b]",
+        "exportTo: [Shop]",
+        "exportTo: [shop, '*']",
+        "exportTo: ['~']",
+        "exportTo: ['.']",
+        "overrides: [{interfaces: ['*'], exportTo: ['a b']}]",
+        "ports: {http2: [{ports: [20880], namespaces: ['~']}]}",
+    ] {
+        assert!(error(text).contains("cannot be exported to"), "{text}");
+    }
+    assert!(error("namespace: Foo").contains("not the name of a namespace"));
+    assert_eq!(read("exportTo: ['*']").mesh.export_to, ["*".into()]);
+}
+
+#[test]
+fn a_range_that_no_host_can_have_is_refused() {
+    for cidr in ["127.0.0.0/16", "224.0.0.0/8", "0.0.0.0/8"] {
+        let text = format!("vips: {{cidr: {cidr}}}");
+        assert!(error(&text).contains("cannot stand for hosts"), "{text}");
+    }
+}
+
+#[test]
+fn a_hold_that_no_clock_reaches_is_refused() {
+    let text = "holds: {port: 200000000000y}";
+    assert!(
+        error(text).contains("more than 100 years"),
+        "{}",
+        error(text)
+    );
+}

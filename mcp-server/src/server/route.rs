@@ -1,7 +1,7 @@
 //! Which gRPC method is called, and the answers that need no stream.
 //!
-//! Owns: paths, HTTP-level refusals, the health service, decoding of request messages (limits
-//! included). Must not know: sessions.
+//! Owns: paths, HTTP-level refusals, statuses, the health service, decoding of request messages
+//! (limits included). Must not know: what a session decides, but for its last word.
 
 use std::marker::PhantomData;
 
@@ -13,6 +13,7 @@ use tonic::{Code, Status};
 use super::body::{Body, Outgoing};
 use super::message;
 use crate::proto::{HealthCheckRequest, HealthCheckResponse};
+use crate::session::Close;
 
 type Response = http::Response<Body>;
 
@@ -84,6 +85,16 @@ pub(super) fn trailers(status: &Status) -> HeaderMap {
         map.insert("grpc-status", code);
     }
     map
+}
+
+/// The status of a stream that the session ends.
+pub(super) fn end(why: &Close) -> Status {
+    let text = why.to_string();
+    match why {
+        Close::NoTypeUrl | Close::LongTypeUrl(_) => Status::invalid_argument(text),
+        Close::TooManyTypes(_) => Status::resource_exhausted(text),
+        Close::Silent(_) | Close::NoAck { .. } => Status::deadline_exceeded(text),
+    }
 }
 
 /// The messages of a request, each at most `limit` bytes.

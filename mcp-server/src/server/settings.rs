@@ -85,3 +85,28 @@ impl TlsFiles {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_allowed_in_either_notation() {
+        let allow = ["10.0.0.0/8", "fd00::/8"].map(|net| net.parse().unwrap());
+        let some = Settings {
+            allow: allow.into(),
+            ..Settings::default()
+        };
+        for (peer, allowed) in [
+            ("10.1.2.3", true),
+            ("::ffff:10.1.2.3", true),
+            ("11.1.2.3", false),
+            ("::ffff:11.1.2.3", false),
+            ("fd12::1", true),
+            ("fe80::1", false),
+        ] {
+            assert_eq!(some.allows(peer.parse().unwrap()), allowed, "{peer}");
+            assert!(Settings::default().allows(peer.parse().unwrap()), "{peer}");
+        }
+    }
+}

@@ -155,15 +155,15 @@ impl StreamObserver {
             Decision::Subscribed { type_url, kind } => {
                 self.request("subscribed");
                 self.with_type(type_url, |entry| entry.published_here = kind.is_some());
-                tracing::debug!(stream = self.id, %type_url, "subscribed");
+                tracing::debug!(stream = self.id, ?type_url, "subscribed");
             }
             Decision::AskedAgain { type_url } => {
                 self.request("asked_again");
-                tracing::debug!(stream = self.id, %type_url, "asked again");
+                tracing::debug!(stream = self.id, ?type_url, "asked again");
             }
             Decision::Ignored { type_url } => {
                 self.request("ignored");
-                tracing::debug!(stream = self.id, %type_url, "ignored a stale request");
+                tracing::debug!(stream = self.id, ?type_url, "ignored a stale request");
             }
             Decision::Acked {
                 type_url,
@@ -206,14 +206,14 @@ impl StreamObserver {
             entry.unanswered_since = None;
             entry.acked = Some((version, took));
         });
-        tracing::debug!(stream = self.id, %type_url, %version, ?took, "acknowledged");
+        tracing::debug!(stream = self.id, ?type_url, %version, ?took, "acknowledged");
     }
 
     fn nacked(&self, type_url: &Arc<str>, version: Version, reason: &str) {
         self.request("nacked");
         let reason: String = reason.chars().take(1024).collect();
         let (stream, node) = (self.id, &self.node);
-        tracing::warn!(stream, ?node, %type_url, %version, ?reason, "client refuses this set");
+        tracing::warn!(stream, ?node, ?type_url, %version, ?reason, "client refuses this set");
         self.with_type(type_url, |entry| {
             entry.unanswered_since = None;
             entry.nacked = Some((version, reason));
@@ -235,7 +235,7 @@ impl StreamObserver {
             metrics.push_resources.inc_by(resources as u64);
             metrics.push_bytes.inc_by(bytes as u64);
         }
-        tracing::debug!(stream = self.id, %type_url, %version, resources, bytes, "sent");
+        tracing::debug!(stream = self.id, ?type_url, %version, resources, bytes, "sent");
     }
 
     fn request(&self, result: &'static str) {
@@ -265,6 +265,10 @@ impl Drop for StreamObserver {
         let (stream, peer, node) = (self.id, self.peer, &self.node);
         let message = status.message();
         match status.code() {
+            // Whoever never said who it is could fill the log.
+            _ if node.is_empty() => {
+                tracing::debug!(stream, %peer, code, message, ?after, "stream closed");
+            }
             Code::Ok | Code::Unavailable | Code::Cancelled => {
                 tracing::info!(stream, %peer, ?node, code, message, ?after, "client left");
             }

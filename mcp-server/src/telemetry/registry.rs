@@ -8,6 +8,7 @@ use prometheus_client::registry::Registry;
 
 use super::Telemetry;
 use crate::adapter::Outcome;
+use crate::line::one_line;
 
 /// Metrics of the registry side.
 #[derive(Debug, Default)]
@@ -65,7 +66,7 @@ impl Telemetry {
             News::Unreadable { list, reason } => {
                 metrics.unreadable.get_or_create(&source()).inc();
                 tracing::warn!(
-                    registry = %event.source, list = %list, reason = %reason,
+                    registry = %event.source, list = %one_line(list), reason = %one_line(reason),
                     "cannot be read; what was known of it stays"
                 );
                 false
@@ -85,14 +86,16 @@ impl Telemetry {
         };
         for rejection in &outcome.rejected {
             refused("malformed");
-            tracing::warn!(entry = %rejection.subject, reason = %rejection.error, "refused");
+            let (entry, reason) = (one_line(&rejection.subject), one_line(&rejection.error));
+            tracing::warn!(%entry, %reason, "refused");
         }
         for refusal in &outcome.refused {
             refused(refusal.reason.word());
+            let (provider, reason) = (one_line(&refusal.provider), one_line(&refusal.reason));
             if refusal.reason.is_fault() {
-                tracing::warn!(provider = %refusal.provider, reason = %refusal.reason, "refused");
+                tracing::warn!(%provider, %reason, "refused");
             } else {
-                tracing::info!(provider = %refusal.provider, reason = %refusal.reason, "left out");
+                tracing::info!(%provider, %reason, "left out");
             }
         }
         for m in &outcome.moves {

@@ -196,6 +196,26 @@ async fn requests_beyond_the_limits_end_their_stream_alone() {
     server.stop().await;
 }
 
+#[tokio::test]
+async fn headers_beyond_the_limit_are_refused() {
+    let server = server(Settings::default()).await;
+    let mut grpc = Grpc::new(channel(server.address).await);
+    let codes = [1_000, 30_000].map(|size| (size, "x".repeat(size)));
+    let mut seen = Vec::new();
+    for (size, header) in codes {
+        grpc.ready().await.unwrap();
+        let mut request = Request::new(HealthCheckRequest::default());
+        let header = header.parse().unwrap();
+        request.metadata_mut().insert("large", header);
+        let path = PathAndQuery::from_static("/grpc.health.v1.Health/Check");
+        let codec = ProstCodec::<HealthCheckRequest, HealthCheckResponse>::default();
+        seen.push((size, grpc.unary(request, path, codec).await.is_ok()));
+    }
+    assert_eq!(seen, [(1_000, true), (30_000, false)]);
+    serves(server.address).await;
+    server.stop().await;
+}
+
 /// A request that is not a message at all.
 #[tokio::test]
 async fn a_message_that_cannot_be_read_ends_its_stream() {

@@ -1,15 +1,16 @@
 //! Many clients, and clients that do not read.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use dubbo_mcp_server::server::Settings;
 use dubbo_mcp_server::session::Limits;
+use tokio::time::sleep;
 use tonic::Code;
 
 use crate::adsc::{Adsc, Profile};
 use crate::messages::DiscoveryRequest;
 use crate::running::{Running, megabytes, service, snapshot};
-use crate::wire::{QUIET, Wire, channel};
+use crate::wire::{PATIENCE, QUIET, Wire, channel};
 
 const V1: &str = "networking.istio.io/v1/ServiceEntry";
 
@@ -77,19 +78,27 @@ async fn who_acknowledges_unread_responses_is_closed() {
     let server = Running::start(settings, Some(state.clone())).await;
     let wire = Wire::open(channel(server.address).await).await.unwrap();
     wire.ask(V1);
-    for n in 1..20u8 {
-        server.until("sent", |c| !c.is_empty() || n > 5).await;
-        let Some(client) = server.telemetry.clients().pop() else {
+    server
+        .until("a stream", |clients| !clients.is_empty())
+        .await;
+    let stream = server.telemetry.clients()[0].stream;
+    let begin = Instant::now();
+    for n in (1..=250u8).cycle() {
+        if server.telemetry.clients().is_empty() {
             break;
-        };
-        wire.say(DiscoveryRequest {
-            type_url: V1.into(),
-            response_nonce: format!("{:x}.{n}", client.stream),
-            ..DiscoveryRequest::default()
-        });
+        }
+        assert!(begin.elapsed() < PATIENCE, "still not closed");
         state = state.with(vec![service("svc7", &[n], 0)]).0;
         server.publish(&state);
-        tokio::time::sleep(Duration::from_millis(50)).await;
+        // Some of them in vain: what is not sent yet cannot be confirmed.
+        for sent in 1..=8 {
+            wire.say(DiscoveryRequest {
+                type_url: V1.into(),
+                response_nonce: format!("{stream:x}.{sent}"),
+                ..DiscoveryRequest::default()
+            });
+        }
+        sleep(Duration::from_millis(10)).await;
     }
     let end = wire.end().await;
     assert_eq!(end.code(), Code::ResourceExhausted, "{end:?}");

@@ -2,6 +2,8 @@ use super::*;
 use crate::making::{at, mesh, reading, says, set, source};
 use crate::proto::ServiceEntry;
 use crate::removal::Policy;
+use crate::resource::Object;
+use crate::vip::Range;
 
 const A1: &str = "dubbo://10.0.0.1:20880/com.acme.A";
 const A2: &str = "dubbo://10.0.0.2:20881/com.acme.A";
@@ -178,4 +180,34 @@ fn a_provider_refused_for_its_port_is_news_once() {
     both.set("com.acme.A", &[A1, A2]);
     both.wait(1000);
     assert_eq!(both.catalog.refused().count(), 0);
+}
+
+/// In a range this small hosts displace each other while the first ones are taken in; to everybody
+/// outside, each has the address that it has.
+#[test]
+fn who_joins_and_makes_room_in_one_step_has_not_moved() {
+    let small = Range::new("10.0.0.0/28".parse().unwrap(), BTreeMap::new()).unwrap();
+    let mesh = Mesh {
+        vips: small,
+        ..mesh()
+    };
+    let urls: Vec<String> = (0..12)
+        .map(|n| format!("dubbo://10.0.1.{n}:20880/com.acme.S{n}"))
+        .collect();
+    let mut services = Services::new([source("zk")], Policy::default());
+    let lists = urls.iter().map(|url| set(url, &[url])).collect();
+    let mut keys = BTreeSet::new();
+    for event in reading("zk", lists) {
+        keys.extend(services.apply(event, at(0)).services);
+    }
+    let mut catalog = Catalog::new(mesh.into(), Holds::default());
+    let update = catalog.update(&services, &keys, at(0));
+    assert_eq!(update.changes.len(), 12);
+    assert_eq!(update.moves.iter().filter(|m| m.from.is_some()).count(), 0);
+    // Each host is published at the address that it has in the end.
+    for change in &update.changes {
+        let spec = spec(change.resource.as_ref().unwrap());
+        let address = catalog.vips.address(&spec.hosts[0]).unwrap().to_string();
+        assert_eq!(spec.addresses, [address]);
+    }
 }

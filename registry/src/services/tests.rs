@@ -163,10 +163,36 @@ fn an_unreadable_list_keeps_what_was_known_of_it() {
         reason: "NoAuth".into(),
     };
     for event in reading("zk", vec![unreadable]) {
-        assert_eq!(services.apply(event, at(100)), Changes::default());
+        let expected = Changes {
+            rejections_changed: event.news == News::Synced,
+            ..Changes::default()
+        };
+        assert_eq!(services.apply(event, at(100)), expected);
     }
+    let shown_unreadable: Vec<_> = services.unreadable().map(|(list, _)| &**list).collect();
+    assert_eq!(shown_unreadable, [ORDERS]);
     assert_eq!(services.next_wake(), None);
     assert_eq!(shown(&services), providers(&[A]));
+}
+
+#[test]
+fn of_several_descriptions_the_latest_start_holds_until_it_goes() {
+    const A_OLD: &str = "dubbo://10.0.0.1:20880/com.acme.Orders?timestamp=1&weight=7";
+    const A_NEW: &str = "dubbo://10.0.0.1:20880/com.acme.Orders?timestamp=5&weight=5";
+    for urls in [[A_OLD, A_HEAVY, A_NEW], [A_NEW, A_OLD, A_HEAVY]] {
+        let mut services = live(&urls[..1]);
+        for more in [&urls[..2], &urls] {
+            services.apply(says("zk", set(ORDERS, more)), at(1));
+        }
+        assert_eq!(shown(&services), providers(&[A_NEW]));
+        services.apply(says("zk", set(ORDERS, &[A_OLD, A_HEAVY])), at(2));
+        assert_eq!(shown(&services), providers(&[A_HEAVY]));
+        // Nobody has it for a moment, and what comes then holds, however old.
+        services.apply(says("zk", set(ORDERS, &[])), at(3));
+        assert_eq!(shown(&services).len(), 1);
+        services.apply(says("zk", set(ORDERS, &[A_OLD])), at(4));
+        assert_eq!(shown(&services), providers(&[A_OLD]));
+    }
 }
 
 #[test]

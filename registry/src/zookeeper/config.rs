@@ -197,7 +197,7 @@ fn address(text: &str) -> Result<Address, SourceError> {
         None => PORT,
         Some(text) => match text.parse() {
             Ok(port) if port != 0 => port,
-            _ => return Err(SourceError::BadPort(text.into())),
+            _ => return Err(SourceError::BadPort(host.into())),
         },
     };
     Ok(Address {

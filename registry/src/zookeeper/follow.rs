@@ -23,7 +23,7 @@ use zookeeper_client::{
 
 use super::Feed;
 use super::ask::{Reply, ask, forbidden};
-use super::mirror::{Answer, Change, Distrust, Kind, Pass};
+use super::mirror::{Answer, Change, Distrust, Kind};
 
 /// Requests under way at once: enough to hide the way to the server and back.
 const IN_FLIGHT: usize = 128;
@@ -79,8 +79,20 @@ struct Session<'f> {
     watcher: PersistentWatcher,
     replies: FuturesUnordered<BoxFuture<'static, Result<Reply, Error>>>,
     fired: FuturesUnordered<BoxFuture<'static, Arc<str>>>,
+    phase: Phase,
     reading_since: Instant,
     audit_at: Instant,
+}
+
+/// What is told of the mirror.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    /// Nothing yet: it is being read.
+    Reading,
+    /// Nothing until then: it is complete, but the root was lost before.
+    Refilling(Instant),
+    /// Everything.
+    Following,
 }
 
 impl<'f> Session<'f> {
@@ -102,6 +114,7 @@ impl<'f> Session<'f> {
             watcher,
             replies: FuturesUnordered::new(),
             fired: FuturesUnordered::new(),
+            phase: Phase::Reading,
             reading_since: now,
             audit_at: now,
         })
@@ -111,6 +124,7 @@ impl<'f> Session<'f> {
     async fn run(&mut self) -> Result<Distrust, End> {
         self.replies.clear();
         self.fired.clear();
+        self.phase = Phase::Reading;
         self.reading_since = Instant::now();
         self.feed.mirror.begin_reading();
         let mut tick = interval(TICK);
@@ -189,45 +203,45 @@ impl<'f> Session<'f> {
 
     /// Hands on what is known now: everything after a complete reading, else what changed.
     fn conclude(&mut self) {
+        let touched = self.feed.mirror.take_touched();
+        if self.phase == Phase::Following {
+            self.feed.outbox.touch(touched);
+        }
+        match self.feed.mirror.take_completed().map(|pass| pass.kind) {
+            Some(Kind::Reading) => match self.feed.refilled_at() {
+                Some(at) => self.phase = Phase::Refilling(at),
+                None => self.complete(),
+            },
+            Some(Kind::Audit) => {
+                self.audit_at = Instant::now() + self.feed.config.audit_interval;
+            }
+            None => {}
+        }
+        self.report_missed();
+    }
+
+    /// Tells everything.
+    fn complete(&mut self) {
         let Feed {
             mirror,
             outbox,
             source,
             ..
         } = &mut *self.feed;
-        let touched = mirror.take_touched();
-        match mirror.take_completed() {
-            Some(Pass {
-                kind: Kind::Reading,
-                ..
-            }) => {
-                outbox.complete(mirror.lists());
-                let (read, took) = (mirror.summary(), self.reading_since.elapsed());
-                info!(
-                    %source,
-                    interfaces = read.interfaces,
-                    providers = read.providers,
-                    rejected = read.rejected,
-                    unreadable = read.unreadable,
-                    milliseconds = took.as_millis(),
-                    "live"
-                );
-                self.audit_at = Instant::now() + self.feed.config.audit_interval;
-                self.feed.on_live();
-            }
-            Some(_) => {
-                outbox.touch(touched);
-                self.audit_at = Instant::now() + self.feed.config.audit_interval;
-            }
-            None if self.is_reading() => {}
-            None => self.feed.outbox.touch(touched),
-        }
-        self.report_missed();
-    }
-
-    fn is_reading(&self) -> bool {
-        let pass = self.feed.mirror.pass();
-        pass.is_some_and(|pass| pass.kind == Kind::Reading)
+        outbox.complete(mirror.lists());
+        let (read, took) = (mirror.summary(), self.reading_since.elapsed());
+        info!(
+            %source,
+            interfaces = read.interfaces,
+            providers = read.providers,
+            rejected = read.rejected,
+            unreadable = read.unreadable,
+            milliseconds = took.as_millis(),
+            "read completely"
+        );
+        self.phase = Phase::Following;
+        self.audit_at = Instant::now() + self.feed.config.audit_interval;
+        self.feed.on_live();
     }
 
     fn report_missed(&mut self) {
@@ -249,15 +263,19 @@ impl<'f> Session<'f> {
             config,
             ..
         } = &mut *self.feed;
-        match mirror.pass() {
-            Some(pass) if pass.kind == Kind::Reading => {
+        let (root, now) = (&config.root, Instant::now());
+        match (self.phase, mirror.pass()) {
+            (Phase::Reading, Some(pass)) => {
                 let (done, total) = (pass.done(), pass.total);
+                outbox.trouble(&format!("reading {root}: {done} of {total} interfaces"));
+            }
+            (Phase::Refilling(at), _) if now < at => {
                 outbox.trouble(&format!(
-                    "reading {}: {done} of {total} interfaces",
-                    config.root
+                    "{root} is there again: providers may still come back"
                 ));
             }
-            None if Instant::now() >= self.audit_at => mirror.begin_audit(),
+            (Phase::Refilling(_), _) => self.complete(),
+            (Phase::Following, None) if now >= self.audit_at => mirror.begin_audit(),
             _ => {}
         }
     }
@@ -265,6 +283,9 @@ impl<'f> Session<'f> {
     /// Waits until something happens to the root. What is known stays as it is meanwhile.
     async fn await_root(&mut self, why: &Distrust) -> Result<(), End> {
         self.replies.clear();
+        if matches!(why, Distrust::RootMissing | Distrust::RootEmpty) {
+            self.feed.on_root_lost();
+        }
         self.feed
             .trouble(&root_trouble(self.feed.config.root.as_str(), why))
             .await;

@@ -26,6 +26,12 @@ impl Interner {
         }
         Arc::new(provider)
     }
+
+    /// Values that are held.
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.services.values.len() + self.texts.values.len()
+    }
 }
 
 #[derive(Debug)]

@@ -68,6 +68,11 @@ impl Outbox {
         }
     }
 
+    /// Whether a complete reading was told at least once.
+    pub(super) fn was_read(&self) -> bool {
+        self.was_read
+    }
+
     /// Whether there is nothing to tell.
     pub(super) fn is_empty(&self) -> bool {
         self.waiting.is_empty() && self.touched.is_empty()
