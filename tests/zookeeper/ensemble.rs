@@ -42,12 +42,18 @@ fn a_leader_that_goes_takes_nothing_with_it() {
     });
 }
 
-/// A follower that is frozen while the others go on, and then asked first.
+/// A follower that is frozen while the others go on, and then asked first. With local sessions it
+/// can grant one without a word to its leader.
 #[test]
 fn a_follower_that_lags_catches_up_before_it_is_read() {
     isolated_for(LONG, async || {
         let settings = ZooKeeperSettings::new(ZooKeeperVersion::V3_8);
-        let ensemble = settings.tick(Duration::from_secs(1)).ensemble().await;
+        let ensemble = settings
+            .tick(Duration::from_secs(1))
+            .config("localSessionsEnabled=true")
+            .config("localSessionsUpgradingEnabled=true")
+            .ensemble()
+            .await;
         let leader = ensemble.leader().await;
         let lagging = &ensemble.members[(leader + 1) % 3];
         let estate = Estate::new(ensemble.members[leader].client().await, "/dubbo");
