@@ -10,19 +10,19 @@
 //! goes is cheap for istiod; a port or an entry that comes or goes makes every sidecar rebuild its
 //! listeners, so those go late.
 
+mod host;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use dubbo_codec::ServiceKey;
 
+use self::host::{Dirty, Host};
 use crate::mesh::Mesh;
 use crate::parallel;
-use crate::provider::Protocol;
 use crate::removal::Time;
-use crate::resource::service_entry::{self, Ports, Service};
-use crate::resource::{Change, Kind, Reason, Refusal, Resource};
+use crate::resource::{Change, Reason, Refusal};
 use crate::services::Services;
 use crate::vip::{Move, Vips};
 
@@ -66,36 +66,6 @@ pub struct Update {
     pub refused: Vec<Refusal>,
     /// The set of refusals is another one, be it by some that went.
     pub refusals_changed: bool,
-}
-
-/// One host, and the services that want it.
-#[derive(Debug, Default)]
-struct Host {
-    /// In byte order: the first one has it.
-    claimants: BTreeSet<Arc<ServiceKey>>,
-    /// Whose entries are published.
-    shown: Option<Arc<ServiceKey>>,
-    /// Protocols with their ports, and when each fell out of use.
-    ports: BTreeMap<(Protocol, u16), Option<Time>>,
-    /// Since when nobody wants the host.
-    empty_since: Option<Time>,
-    /// Versions of the published objects.
-    published: BTreeMap<Arc<str>, u64>,
-    wake: Option<Time>,
-}
-
-/// A host that is taken out to be rendered.
-struct Dirty {
-    name: Arc<str>,
-    host: Host,
-    vip: Option<Ipv4Addr>,
-}
-
-/// A service, rendered and encoded.
-struct Rendered {
-    resources: Vec<Resource>,
-    ports: Ports,
-    refused: Vec<Refusal>,
 }
 
 impl Catalog {
@@ -207,7 +177,7 @@ impl Catalog {
             if let (Some(key), Some(rendered)) = (host.shown.clone(), rendered) {
                 host.note_ports(&rendered.ports, now);
                 self.refuse(&key, rendered.refused, update);
-                host.publish(rendered.resources, update);
+                update.changes.extend(host.publish(rendered.resources));
             }
             self.refuse_losers(&name, &host, services, update);
             self.schedule(&name, &mut host);
@@ -301,7 +271,7 @@ impl Catalog {
         let Some(mut host) = self.hosts.remove(name) else {
             return;
         };
-        host.publish(Vec::new(), update);
+        update.changes.extend(host.publish(Vec::new()));
     }
 }
 
@@ -314,89 +284,6 @@ fn in_all(moves: Vec<Move>) -> Vec<Move> {
         known.to = m.to;
     }
     net.into_values().filter(|m| m.from != m.to).collect()
-}
-
-impl Dirty {
-    /// None where no service ever had the host.
-    fn render(&self, services: &Services, mesh: &Mesh) -> Option<Rendered> {
-        let key = self.host.shown.as_ref()?;
-        let (members, mut refused) = services.members(key);
-        let rendered = service_entry::render(
-            Service {
-                key,
-                host: &self.name,
-                vip: self.vip,
-                members: &members,
-                kept_ports: &self.host.kept_ports(),
-            },
-            mesh,
-        );
-        refused.extend(rendered.refused);
-        Some(Rendered {
-            resources: rendered.entries.values().map(Resource::from).collect(),
-            ports: rendered.ports,
-            refused,
-        })
-    }
-}
-
-impl Host {
-    /// Ports that nobody uses now and that stay.
-    fn kept_ports(&self) -> Ports {
-        let mut kept = Ports::new();
-        for (protocol, number) in self.ports.keys() {
-            kept.entry(protocol.clone()).or_default().insert(*number);
-        }
-        kept
-    }
-
-    /// A number that is in use by one protocol is not kept for another one.
-    fn note_ports(&mut self, in_use: &Ports, now: Time) {
-        let numbers: BTreeSet<u16> = in_use.values().flatten().copied().collect();
-        self.ports
-            .retain(|(_, number), _| !numbers.contains(number));
-        for (protocol, numbers) in in_use {
-            for number in numbers {
-                self.ports.insert((protocol.clone(), *number), None);
-            }
-        }
-        for (_, since) in self
-            .ports
-            .iter_mut()
-            .filter(|((_, n), _)| !numbers.contains(n))
-        {
-            since.get_or_insert(now);
-        }
-    }
-
-    /// Publishes what differs from what was published.
-    fn publish(&mut self, resources: Vec<Resource>, update: &mut Update) {
-        let mut published = BTreeMap::new();
-        for resource in resources {
-            published.insert(resource.name.clone(), resource.version);
-            if self.published.get(&resource.name) != Some(&resource.version) {
-                let name = resource.name.clone();
-                update.changes.push(Change {
-                    kind: resource.kind,
-                    name,
-                    resource: Some(resource),
-                });
-            }
-        }
-        for name in self
-            .published
-            .keys()
-            .filter(|name| !published.contains_key(*name))
-        {
-            let (kind, name) = (Kind::ServiceEntry, name.clone());
-            update.changes.push(Change {
-                kind,
-                name,
-                resource: None,
-            });
-        }
-        self.published = published;
-    }
 }
 
 #[cfg(test)]
