@@ -20,9 +20,9 @@ impl Summary {
         self.share(50)
     }
 
-    /// The smallest that is not smaller than `percent` of all.
+    /// The one that `percent` of all are not larger than.
     fn share(&self, percent: usize) -> Duration {
-        self.0[(self.0.len() - 1) * percent / 100]
+        self.0[((self.0.len() - 1) * percent + 50) / 100]
     }
 }
 
@@ -64,7 +64,7 @@ mod tests {
     fn the_median_and_nine_of_ten() {
         let all = (1..=100).rev().map(Duration::from_millis).collect();
         let summary = Summary::of(all);
-        assert_eq!(summary.median(), Duration::from_millis(50));
-        assert_eq!(summary.to_string(), "50.0 ms (5.0 ms to 95.0 ms, n=100)");
+        assert_eq!(summary.median(), Duration::from_millis(51));
+        assert_eq!(summary.to_string(), "51.0 ms (6.0 ms to 95.0 ms, n=100)");
     }
 }

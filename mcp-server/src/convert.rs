@@ -5,6 +5,7 @@ use std::io::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
+use dubbo_registry::event::{News, SourceState};
 use dubbo_registry::removal::Time;
 use dubbo_registry::resource::{Object, Resource};
 use dubbo_registry::{resolve, watch};
@@ -70,7 +71,7 @@ pub async fn run(
     out: &mut impl Write,
     report: &mut impl Write,
 ) -> Result<Ended, String> {
-    let (adapter, outcome) = read(config, asked.timeout).await?;
+    let (adapter, outcome) = read(config, asked.timeout, report).await?;
     let manifests = manifests(
         outcome
             .changes
@@ -107,8 +108,13 @@ pub async fn run(
     })
 }
 
-/// Follows the registries until each was read completely, and resolves host names once.
-async fn read(config: &Config, patience: Duration) -> Result<(Adapter, Outcome), String> {
+/// Follows the registries until each was read completely, and resolves host names once. What a
+/// registry waits for is told at once, since it may take as long as the patience.
+async fn read(
+    config: &Config,
+    patience: Duration,
+    report: &mut impl Write,
+) -> Result<(Adapter, Outcome), String> {
     let deadline = Instant::now() + patience;
     let sources = config
         .registries
@@ -118,7 +124,14 @@ async fn read(config: &Config, patience: Duration) -> Result<(Adapter, Outcome),
     let mut adapter = Adapter::new(config);
     while !adapter.services().complete() {
         match timeout_at(deadline, events.next()).await {
-            Ok(Some(event)) => adapter.event(event, Time::default()),
+            Ok(Some(event)) => {
+                if let News::State(state @ SourceState::Connecting(_)) = &event.news {
+                    let waits_for = reason(state);
+                    // Who cannot be told now is told in the end.
+                    let _ = writeln!(report, "waiting: {}: {waits_for}", event.source);
+                }
+                adapter.event(event, Time::default());
+            }
             Ok(None) => return Err("a registry went away".to_owned()),
             Err(_) => return Err(unread(&adapter, patience)),
         }

@@ -8,6 +8,11 @@ use dubbo_mcp_server::cli::{Check, Cli, Command, Convert, LogFormat, Serve};
 use dubbo_mcp_server::config::{Config, ConfigError};
 use dubbo_mcp_server::convert::{self, Ended};
 use dubbo_mcp_server::serve;
+use mimalloc::MiMalloc;
+
+/// Most of the work is to make and drop small texts, which this one does at half the price.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 /// Something stopped working, or was refused where that was asked.
 const FAILED: u8 = 1;

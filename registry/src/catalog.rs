@@ -11,16 +11,18 @@
 //! listeners, so those go late.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use dubbo_codec::ServiceKey;
 
 use crate::mesh::Mesh;
+use crate::parallel;
 use crate::provider::Protocol;
 use crate::removal::Time;
-use crate::resource::service_entry::{self, Ports, Rendered, Service};
-use crate::resource::{Change, Kind, Object, Reason, Refusal, Resource};
+use crate::resource::service_entry::{self, Ports, Service};
+use crate::resource::{Change, Kind, Reason, Refusal, Resource};
 use crate::services::Services;
 use crate::vip::{Move, Vips};
 
@@ -82,6 +84,20 @@ struct Host {
     wake: Option<Time>,
 }
 
+/// A host that is taken out to be rendered.
+struct Dirty {
+    name: Arc<str>,
+    host: Host,
+    vip: Option<Ipv4Addr>,
+}
+
+/// A service, rendered and encoded.
+struct Rendered {
+    resources: Vec<Resource>,
+    ports: Ports,
+    refused: Vec<Refusal>,
+}
+
 impl Catalog {
     /// No services yet.
     pub fn new(mesh: Arc<Mesh>, holds: Holds) -> Self {
@@ -117,9 +133,7 @@ impl Catalog {
         }
         update.moves = in_all(moves);
         dirty.extend(update.moves.iter().map(|m| m.host.clone()));
-        for host in dirty {
-            self.show(&host, services, now, &mut update);
-        }
+        self.show(dirty, services, now, &mut update);
         update
     }
 
@@ -133,7 +147,7 @@ impl Catalog {
         {
             due.insert(host);
         }
-        let mut gone = Vec::new();
+        let (mut gone, mut shown) = (Vec::new(), Vec::new());
         for name in due {
             let Some(host) = self.hosts.get_mut(&name) else {
                 continue;
@@ -146,13 +160,13 @@ impl Catalog {
                 self.drop_host(&name, &mut update);
                 gone.push(name);
             } else {
-                self.show(&name, services, now, &mut update);
+                shown.push(name);
             }
         }
+        self.show(shown, services, now, &mut update);
         let moves = self.vips.remove(gone.iter().map(|name| &**name));
-        for m in &moves {
-            self.show(&m.host, services, now, &mut update);
-        }
+        let moved = moves.iter().map(|m| m.host.clone());
+        self.show(moved, services, now, &mut update);
         update.moves = moves;
         update
     }
@@ -178,11 +192,32 @@ impl Catalog {
         self.refused.remove(key).is_some()
     }
 
-    /// Renders the service that has the host and publishes what is different.
-    fn show(&mut self, name: &Arc<str>, services: &Services, now: Time, update: &mut Update) {
-        let Some(mut host) = self.hosts.remove(name) else {
-            return;
-        };
+    /// Renders the services that have these hosts and publishes what is different.
+    fn show(
+        &mut self,
+        names: impl IntoIterator<Item = Arc<str>>,
+        services: &Services,
+        now: Time,
+        update: &mut Update,
+    ) {
+        let hosts = names.into_iter().filter_map(|name| self.begin(name, now));
+        let hosts: Vec<Dirty> = hosts.collect();
+        let rendered = parallel::map(&hosts, |dirty| dirty.render(services, &self.mesh));
+        for (Dirty { name, mut host, .. }, rendered) in hosts.into_iter().zip(rendered) {
+            if let (Some(key), Some(rendered)) = (host.shown.clone(), rendered) {
+                host.note_ports(&rendered.ports, now);
+                self.refuse(&key, rendered.refused, update);
+                host.publish(rendered.resources, update);
+            }
+            self.refuse_losers(&name, &host, services, update);
+            self.schedule(&name, &mut host);
+            self.hosts.insert(name, host);
+        }
+    }
+
+    /// Takes a host out and settles who has it.
+    fn begin(&mut self, name: Arc<str>, now: Time) -> Option<Dirty> {
+        let mut host = self.hosts.remove(&name)?;
         let first = host.claimants.first().cloned();
         host.empty_since = if first.is_some() {
             None
@@ -195,43 +230,10 @@ impl Catalog {
             host.ports.clear();
             host.shown = Some(first);
         }
-        if let Some(key) = host.shown.clone() {
-            let rendered = self.render(&key, name, &mut host, services, now, update);
-            host.publish(rendered.entries, update);
-        }
-        self.refuse_losers(name, &host, services, update);
-        self.schedule(name, &mut host);
-        self.hosts.insert(name.clone(), host);
-    }
-
-    fn render(
-        &mut self,
-        key: &Arc<ServiceKey>,
-        name: &str,
-        host: &mut Host,
-        services: &Services,
-        now: Time,
-        update: &mut Update,
-    ) -> Rendered {
         host.ports
             .retain(|_, since| since.is_none_or(|since| since.after(self.holds.port) > now));
-        let (members, unresolved) = services.members(key);
-        let mut rendered = service_entry::render(
-            Service {
-                key,
-                host: name,
-                vip: self.vips.address(name),
-                members: &members,
-                kept_ports: &host.kept_ports(),
-            },
-            &self.mesh,
-        );
-        host.note_ports(&rendered.ports, now);
-        let refused = unresolved
-            .into_iter()
-            .chain(std::mem::take(&mut rendered.refused));
-        self.refuse(key, refused.collect(), update);
-        rendered
+        let vip = self.vips.address(&name);
+        Some(Dirty { name, host, vip })
     }
 
     /// The other services that want this host are refused with all their providers.
@@ -299,7 +301,7 @@ impl Catalog {
         let Some(mut host) = self.hosts.remove(name) else {
             return;
         };
-        host.publish(BTreeMap::new(), update);
+        host.publish(Vec::new(), update);
     }
 }
 
@@ -312,6 +314,30 @@ fn in_all(moves: Vec<Move>) -> Vec<Move> {
         known.to = m.to;
     }
     net.into_values().filter(|m| m.from != m.to).collect()
+}
+
+impl Dirty {
+    /// None where no service ever had the host.
+    fn render(&self, services: &Services, mesh: &Mesh) -> Option<Rendered> {
+        let key = self.host.shown.as_ref()?;
+        let (members, mut refused) = services.members(key);
+        let rendered = service_entry::render(
+            Service {
+                key,
+                host: &self.name,
+                vip: self.vip,
+                members: &members,
+                kept_ports: &self.host.kept_ports(),
+            },
+            mesh,
+        );
+        refused.extend(rendered.refused);
+        Some(Rendered {
+            resources: rendered.entries.values().map(Resource::from).collect(),
+            ports: rendered.ports,
+            refused,
+        })
+    }
 }
 
 impl Host {
@@ -344,10 +370,9 @@ impl Host {
     }
 
     /// Publishes what differs from what was published.
-    fn publish(&mut self, entries: BTreeMap<Protocol, Object>, update: &mut Update) {
+    fn publish(&mut self, resources: Vec<Resource>, update: &mut Update) {
         let mut published = BTreeMap::new();
-        for object in entries.values() {
-            let resource = Resource::from(object);
+        for resource in resources {
             published.insert(resource.name.clone(), resource.version);
             if self.published.get(&resource.name) != Some(&resource.version) {
                 let name = resource.name.clone();

@@ -14,6 +14,7 @@ pub mod file;
 mod making;
 pub mod mesh;
 mod names;
+mod parallel;
 pub mod pattern;
 pub mod ports;
 pub mod proto;

@@ -16,6 +16,7 @@ mod parse;
 #[cfg(test)]
 mod tests;
 
+use std::cmp::Ordering;
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -52,7 +53,7 @@ pub struct Provider {
 
 /// What makes a provider the same provider. Never the raw URL: timestamp, pid and the order of
 /// methods change at every start.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Identity {
     /// Interface, group and version.
     pub service: Arc<ServiceKey>,
@@ -178,6 +179,27 @@ impl fmt::Display for Host {
             Self::Ip(ip) => ip.fmt(f),
             Self::Name(name) => f.write_str(name),
         }
+    }
+}
+
+impl Ord for Identity {
+    /// By service, then by the rest in its order. What is compared most is of one service, which is
+    /// in memory once, so that most often there is no need to look into it.
+    fn cmp(&self, other: &Self) -> Ordering {
+        match Arc::ptr_eq(&self.service, &other.service) {
+            true => Ordering::Equal,
+            false => self.service.cmp(&other.service),
+        }
+        .then_with(|| self.protocol.cmp(&other.protocol))
+        .then_with(|| self.host.cmp(&other.host))
+        .then_with(|| self.port.cmp(&other.port))
+        .then_with(|| self.path.cmp(&other.path))
+    }
+}
+
+impl PartialOrd for Identity {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
     }
 }
 

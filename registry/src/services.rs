@@ -10,6 +10,7 @@
 //! argument. The result depends on what the registries say, never on the order in which they said
 //! it.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -57,7 +58,7 @@ struct Source {
     state: SourceState,
     /// Was read completely at least once.
     complete: bool,
-    lists: HashMap<Arc<str>, ProviderList>,
+    lists: HashMap<Arc<str>, Arc<ProviderList>>,
     /// Lists that cannot be read, and why.
     unreadable: BTreeMap<Arc<str>, Arc<str>>,
     /// What a reading under way has brought so far.
@@ -321,58 +322,70 @@ impl Services {
         list.providers.dedup();
         list.rejected.sort_unstable();
         changes.rejections_changed |= source.unreadable.remove(&list.list).is_some();
-        let empty = list.providers.is_empty() && list.rejected.is_empty();
-        let old = if empty {
+        let list = Arc::new(list);
+        let old = if list.providers.is_empty() && list.rejected.is_empty() {
             source.lists.remove(&list.list)
         } else {
             source.lists.insert(list.list.clone(), list.clone())
         };
         let (old, old_rejected) = old
-            .map(|old| (old.providers, old.rejected))
+            .as_ref()
+            .map(|old| (&*old.providers, &*old.rejected))
             .unwrap_or_default();
         changes.rejections_changed |= list.rejected != old_rejected;
         let news = list
             .rejected
-            .into_iter()
+            .iter()
             .filter(|r| old_rejected.binary_search(r).is_err());
-        changes.rejected.extend(news);
-        for provider in list
-            .providers
-            .iter()
-            .filter(|p| old.binary_search(p).is_err())
-        {
-            self.claim(id, provider, changes);
+        changes.rejected.extend(news.cloned());
+        let of_one_service = |a: &Arc<Provider>, b: &Arc<Provider>| a.id.service == b.id.service;
+        for providers in list.providers.chunk_by(of_one_service) {
+            let came = providers.iter().filter(|p| old.binary_search(p).is_err());
+            self.claim(id, &providers[0].id.service, came, changes);
         }
-        for provider in old
+        let gone = old
             .iter()
-            .filter(|p| list.providers.binary_search(p).is_err())
-        {
+            .filter(|p| list.providers.binary_search(p).is_err());
+        for provider in gone {
             self.disclaim(id, provider, now, changes);
         }
     }
 
-    fn claim(&mut self, source: &SourceId, provider: &Arc<Provider>, changes: &mut Changes) {
-        let key = provider.id.service.clone();
+    /// `source` has these providers of the service `key`.
+    fn claim<'p>(
+        &mut self,
+        source: &SourceId,
+        key: &Arc<ServiceKey>,
+        providers: impl Iterator<Item = &'p Arc<Provider>>,
+        changes: &mut Changes,
+    ) {
+        let mut providers = providers.peekable();
+        if providers.peek().is_none() {
+            return;
+        }
         let members = self.services.entry(key.clone()).or_default();
-        match members.get_mut(&provider.id) {
-            Some(known) => {
-                self.departures.cancel(&(key.clone(), provider.id.clone()));
-                if !known.claimed(source.clone(), provider) {
-                    return;
+        let mut different = false;
+        for provider in providers {
+            match members.entry(provider.id.clone()) {
+                Entry::Occupied(mut known) => {
+                    self.departures.cancel(&(key.clone(), provider.id.clone()));
+                    different |= known.get_mut().claimed(source.clone(), provider);
+                }
+                Entry::Vacant(place) => {
+                    place.insert(Known {
+                        shown: provider.clone(),
+                        claims: vec![(source.clone(), provider.clone())],
+                        left: None,
+                    });
+                    changes.names |= self.names.want(&provider.id);
+                    changes.arrived += 1;
+                    different = true;
                 }
             }
-            None => {
-                let known = Known {
-                    shown: provider.clone(),
-                    claims: vec![(source.clone(), provider.clone())],
-                    left: None,
-                };
-                members.insert(provider.id.clone(), known);
-                changes.names |= self.names.want(&provider.id);
-                changes.arrived += 1;
-            }
         }
-        changes.services.insert(key);
+        if different {
+            changes.services.insert(key.clone());
+        }
     }
 
     fn disclaim(

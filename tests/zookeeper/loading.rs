@@ -126,7 +126,9 @@ fn a_missing_root_is_trouble_until_it_is_there() {
             CreateMode::Persistent,
         )
         .await;
-        reader.until_says("/dubbo has no interface").await;
+        reader
+            .until_says("no interface under /dubbo has providers")
+            .await;
         assert_eq!(
             reader.said.iter().filter(|said| *said == "Synced").count(),
             0
@@ -247,5 +249,22 @@ fn a_server_that_is_not_there_is_named_with_the_reason() {
         reader
             .until_says("127.0.0.1:2181: Connection refused")
             .await;
+    });
+}
+
+/// A root that is one level off has children too, and none of them has providers.
+#[test]
+fn a_root_that_is_one_level_off_is_not_an_empty_registry() {
+    isolated(async || {
+        let zookeeper = ZooKeeper::start(ZooKeeperVersion::V3_9).await;
+        let estate = Estate::new(zookeeper.client().await, "/estate/dubbo");
+        let orders = "com.acme.Orders";
+        estate.add(orders, &url(orders, "10.0.0.1", 100, 1)).await;
+        for wrong in ["estate", "estate/dubbo/com.acme.Orders"] {
+            let mut reader = Reader::start(&format!("{}/{wrong}", zookeeper.registry()));
+            let says = format!("no interface under /{wrong} has providers");
+            reader.until_says(&says).await;
+            assert!(!reader.said.iter().any(|said| said == "Synced"));
+        }
     });
 }

@@ -17,6 +17,9 @@ const PACE: Duration = Duration::from_millis(5);
 const TURNS: usize = 8;
 /// Until what was asked last is done.
 const SETTLED: Duration = Duration::from_millis(300);
+/// The source asks for the state of every directory once a minute, whatever changes; that is not the
+/// cost of a change.
+const RARE_AUDITS: &str = "audit-interval=1h";
 /// At most so many times as much for the large registry.
 const FACTOR: f64 = 1.5;
 /// Interfaces are visited in steps of this, which visits each of them once.
@@ -24,7 +27,8 @@ const STEP: usize = 37;
 
 pub(crate) async fn run(small: &mut Registry, large: &mut Registry, count: usize) -> Row {
     let each = count.div_ceil(TURNS);
-    let mut meshes = [Mesh::start(&small.url(), 0), Mesh::start(&large.url(), 1)];
+    let url = |registry: &Registry| format!("{}?{RARE_AUDITS}", registry.url());
+    let mut meshes = [Mesh::start(&url(small), 0), Mesh::start(&url(large), 1)];
     for mesh in &meshes {
         // Only to know that all is loaded; it goes at once.
         mesh.client().await.answer().await;
@@ -58,7 +62,8 @@ pub(crate) async fn run(small: &mut Registry, large: &mut Registry, count: usize
         met: ratio <= FACTOR,
         note: format!(
             "user and system time of all threads, no client connected, {} new weights at 200 a \
-             second, in {TURNS} turns: {} {of_small}, {} {of_large}; states published {} and {}",
+             second, in {TURNS} turns, {RARE_AUDITS}: {} {of_small}, {} {of_large}; states published \
+             {} and {}",
             TURNS * each,
             names[0],
             names[1],

@@ -11,9 +11,10 @@ use crate::proto::DiscoveryResponse;
 
 const KIND: Kind = Kind::ServiceEntry;
 
+/// As in what is really sent, the name is part of the bytes: equal bytes are the same resource.
 fn put(name: &str, content: &[u8]) -> Change {
     let any = prost_types::Any {
-        type_url: "type.googleapis.com/x".into(),
+        type_url: format!("type.googleapis.com/{name}"),
         value: content.to_vec(),
     };
     let resource = Resource {

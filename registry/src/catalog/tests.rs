@@ -2,6 +2,7 @@ use super::*;
 use crate::making::{at, mesh, reading, says, set, source};
 use crate::proto::ServiceEntry;
 use crate::removal::Policy;
+use crate::resource::Object;
 use crate::vip::Range;
 
 const A1: &str = "dubbo://10.0.0.1:20880/com.acme.A";

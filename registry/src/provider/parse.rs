@@ -26,38 +26,27 @@ pub fn form_decode(name: &str) -> Result<String, ProviderError> {
     if name.len() > MAX_URL {
         return Err(ProviderError::TooLong(name.len()));
     }
-    let mut decoded = Vec::with_capacity(name.len());
-    let mut rest = name.as_bytes();
-    while let Some(at) = rest.iter().position(|b| matches!(b, b'%' | b'+')) {
-        let (literal, escape) = rest.split_at(at);
-        decoded.extend_from_slice(literal);
-        rest = match escape {
-            [b'%', high, low, after @ ..] => match (hex(*high), hex(*low)) {
-                (Some(high), Some(low)) => {
-                    decoded.push(high << 4 | low);
-                    after
-                }
-                _ => return Err(ProviderError::BadEscape(name.len() - escape.len())),
-            },
-            [b'+', after @ ..] => {
-                decoded.push(b' ');
-                after
-            }
-            _ => return Err(ProviderError::BadEscape(name.len() - escape.len())),
+    let bytes = name.as_bytes();
+    let mut decoded = Vec::with_capacity(bytes.len());
+    let mut done = 0;
+    // Run by run, since there are many long names in a registry.
+    for at in memchr::memchr2_iter(b'%', b'+', bytes) {
+        decoded.extend_from_slice(&bytes[done..at]);
+        done = at + 1;
+        if bytes[at] == b'+' {
+            decoded.push(b' ');
+            continue;
+        }
+        let digit = |i: usize| bytes.get(i).and_then(|b| char::from(*b).to_digit(16));
+        let (Some(high), Some(low)) = (digit(done), digit(done + 1)) else {
+            return Err(ProviderError::BadEscape(at));
         };
+        decoded.push((high * 16 + low) as u8);
+        done += 2;
     }
-    decoded.extend_from_slice(rest);
+    decoded.extend_from_slice(&bytes[done..]);
     String::from_utf8(decoded)
         .map_err(|error| ProviderError::NotUtf8(error.utf8_error().valid_up_to()))
-}
-
-fn hex(digit: u8) -> Option<u8> {
-    match digit {
-        b'0'..=b'9' => Some(digit - b'0'),
-        b'A'..=b'F' => Some(digit - b'A' + 10),
-        b'a'..=b'f' => Some(digit - b'a' + 10),
-        _ => None,
-    }
 }
 
 impl Provider {
@@ -213,14 +202,7 @@ impl<'a> Parameters<'a> {
             known: [Value::default(); Key::COUNT],
             labels: vec![Value::default(); reading.labels.len()].into(),
         };
-        let mut rest = query;
-        while !rest.is_empty() {
-            let end = rest.bytes().position(|b| matches!(b, b'&' | b';'));
-            let pair = &rest[..end.unwrap_or(rest.len())];
-            rest = end.map_or("", |end| &rest[end + 1..]);
-            let Some((name, value)) = pair.split_once('=') else {
-                continue;
-            };
+        for (name, value) in pairs(query).filter_map(|pair| pair.split_once('=')) {
             parameters.set(name, reading, |slot| slot.own = value);
             if let Some(name) = name.strip_prefix("default.") {
                 parameters.set(name, reading, |slot| slot.default = value);
@@ -250,6 +232,17 @@ impl<'a> Parameters<'a> {
             .filter_map(|(name, value)| Some((name.clone(), value.get()?.into())))
             .collect()
     }
+}
+
+/// Cuts at `&` and `;`.
+fn pairs(query: &str) -> impl Iterator<Item = &str> {
+    let ends = memchr::memchr2_iter(b'&', b';', query.as_bytes()).chain([query.len()]);
+    let mut start = 0;
+    ends.map(move |end| {
+        let pair = &query[start..end];
+        start = end + 1;
+        pair
+    })
 }
 
 /// As Dubbo reads a boolean: Java's `Boolean.parseBoolean`.

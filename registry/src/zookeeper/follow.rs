@@ -305,7 +305,7 @@ fn root_trouble(root: &str, why: &Distrust) -> String {
              (empty-root=allowed accepts that)"
         ),
         Distrust::RootEmpty => format!(
-            "{root} has no interface: wrong root, or nothing was ever registered \
+            "no interface under {root} has providers: wrong root, or nothing was ever registered \
              (empty-root=allowed accepts that)"
         ),
         Distrust::RootUnreadable(reason) => reason.to_string(),

@@ -124,9 +124,19 @@ impl Mirror {
         self.pass.as_ref()
     }
 
-    /// The reading or audit that is complete, once.
+    /// The reading or audit that is complete, once. A reading that found no interface with providers
+    /// is none: a root that is one level off has children too.
     pub(super) fn take_completed(&mut self) -> Option<Pass> {
-        self.pass.take_if(|pass| pass.is_complete())
+        let pass = self.pass.take_if(|pass| pass.is_complete())?;
+        let nothing = |directory: &Directory| directory.held == Held::Nothing;
+        if pass.kind == Kind::Reading
+            && !self.empty_root_allowed
+            && self.directories.values().all(nothing)
+        {
+            self.distrust = Some(Distrust::RootEmpty);
+            return None;
+        }
+        Some(pass)
     }
 
     /// Why nothing may be told now.

@@ -51,7 +51,7 @@ pub(in crate::zookeeper) enum Change {
 pub(in crate::zookeeper) enum Distrust {
     /// The root does not exist.
     RootMissing,
-    /// The root has no interface.
+    /// The root has no interface with providers.
     RootEmpty,
     /// The root cannot be read.
     RootUnreadable(Arc<str>),
