@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!            ┌── events of the recursive watch ──┐
-//!  ZooKeeper ┼── answers, up to 128 under way  ──┼→ Mirror ─→ Outbox ─→ channel ─→ reader
+//!  ZooKeeper ┼── answers, up to 64 under way   ──┼→ Mirror ─→ Outbox ─→ channel ─→ reader
 //!            └── child watches that fired      ──┘
 //! ```
 //!
@@ -26,7 +26,7 @@ use super::ask::{Reply, ask, forbidden};
 use super::mirror::{Answer, Change, Distrust, Kind};
 
 /// Requests under way at once: enough to hide the way to the server and back.
-const IN_FLIGHT: usize = 128;
+const IN_FLIGHT: usize = 64;
 /// How often progress is told during a long reading, and time is looked at.
 const TICK: Duration = Duration::from_secs(1);
 /// How often a root that is missing or empty is looked at again.

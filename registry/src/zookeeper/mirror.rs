@@ -15,6 +15,7 @@ mod directory;
 mod entry;
 mod exchange;
 mod pass;
+mod telling;
 #[cfg(test)]
 mod tests;
 
@@ -25,10 +26,9 @@ pub(super) use self::directory::Version;
 use self::directory::{Directory, Held, Verdict};
 use self::entry::{Entry, NodeHash, hash};
 pub(super) use self::exchange::{Answer, Change, Distrust, Refusal, Request};
-pub(super) use self::pass::{Kind, Pass, Summary};
+pub(super) use self::pass::{Kind, Pass};
 use super::interner::Interner;
 use super::path::{Place, Root, interface_of};
-use crate::event::{News, ProviderList};
 use crate::provider::Reading;
 
 /// Bytes of paths on which child watches are set, at most. The client library sends its watches
@@ -142,54 +142,6 @@ impl Mirror {
     /// Why nothing may be told now.
     pub(super) fn distrust(&self) -> Option<&Distrust> {
         self.distrust.as_ref()
-    }
-
-    /// Every directory that is a list, sorted.
-    pub(super) fn lists(&self) -> Vec<Arc<str>> {
-        let is_list = |(_, directory): &(_, &Directory)| directory.held != Held::Nothing;
-        let held = self.directories.iter().filter(is_list);
-        let mut names: Vec<_> = held.map(|(name, _)| name.clone()).collect();
-        names.sort_unstable();
-        names
-    }
-
-    /// What is to be told of a directory; the empty list if it does not exist.
-    pub(super) fn news(&self, name: &str) -> News {
-        let list = interface_of(name).into();
-        let (mut providers, mut rejected) = (Vec::new(), Vec::new());
-        if let Some(directory) = self.directories.get(name) {
-            if let Held::Unreadable(reason) = &directory.held {
-                let reason = reason.clone();
-                return News::Unreadable { list, reason };
-            }
-            for entry in directory.nodes.values() {
-                match entry {
-                    Entry::Provider(provider) => providers.push(provider.clone()),
-                    Entry::Rejected(rejection) => rejected.push((**rejection).clone()),
-                }
-            }
-        }
-        News::Providers(ProviderList {
-            list,
-            providers,
-            rejected,
-        })
-    }
-
-    pub(super) fn summary(&self) -> Summary {
-        let mut summary = Summary::default();
-        for directory in self.directories.values() {
-            match directory.held {
-                Held::Nothing => continue,
-                Held::All => summary.interfaces += 1,
-                Held::Unreadable(_) => summary.unreadable += 1,
-            }
-            let rejected = |entry: &&Entry| matches!(entry, Entry::Rejected(_));
-            let rejected = directory.nodes.values().filter(rejected).count();
-            summary.rejected += rejected;
-            summary.providers += directory.nodes.len() - rejected;
-        }
-        summary
     }
 
     /// Takes in an event of the recursive watch on the root.

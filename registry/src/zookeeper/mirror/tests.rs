@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use proptest::prelude::*;
 
 use super::*;
+use crate::event::News;
 use crate::provider::Reading;
 
 const ORDERS: &str = "com.acme.Orders";
