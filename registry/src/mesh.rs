@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 
+use crate::installation::Installation;
 use crate::pattern::Pattern;
 use crate::ports::Ports;
 use crate::provider::Protocol;
@@ -37,6 +38,8 @@ pub struct Mesh {
     pub export_to: Vec<Arc<str>>,
     /// What is different for some services; of two that match, the later one wins.
     pub overrides: Vec<Override>,
+    /// How the filter gets into sidecars; where there is none, somebody else sees to it.
+    pub installation: Option<Installation>,
 }
 
 /// What is different for the services that match.
@@ -90,6 +93,7 @@ impl Default for Mesh {
             workloads: Workloads::default(),
             export_to: Vec::new(),
             overrides: Vec::new(),
+            installation: None,
         }
     }
 }

@@ -17,7 +17,7 @@ use std::sync::Arc;
 use dubbo_codec::ServiceKey;
 
 use super::refusal::{Reason, Refusal};
-use super::{Object, label, validate};
+use super::{Object, annotations, label, validate};
 use crate::mesh::{IstioProtocol, Mesh};
 use crate::ports::Mode;
 use crate::proto::{Location, Resolution, ServiceEntry, ServicePort, WorkloadEntry};
@@ -62,7 +62,7 @@ pub type Ports = BTreeMap<Protocol, BTreeSet<u16>>;
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Rendered {
     /// Its entries, by protocol.
-    pub entries: BTreeMap<Protocol, Object>,
+    pub entries: BTreeMap<Protocol, Object<ServiceEntry>>,
     /// The ports in use now, those that are only kept left out.
     pub ports: Ports,
     /// Providers that are left out.
@@ -336,19 +336,6 @@ fn labels(key: &ServiceKey, mesh: &Mesh) -> BTreeMap<String, String> {
     );
     let configured = overrides(key, mesh).flat_map(|o| o.labels.clone());
     std::iter::once(ours).chain(configured).collect()
-}
-
-/// The names as Dubbo has them; the host carries them only as far as DNS allows.
-fn annotations(key: &ServiceKey) -> BTreeMap<String, String> {
-    let names = [
-        ("interface", key.interface()),
-        ("group", key.group()),
-        ("version", key.version()),
-    ];
-    let given = names.into_iter().filter(|(_, value)| !value.is_empty());
-    given
-        .map(|(name, value)| (format!("dubbo.apache.org/{name}"), value.to_owned()))
-        .collect()
 }
 
 fn overrides<'a>(

@@ -1,7 +1,7 @@
 use super::*;
 use crate::making::{key, mesh, provider};
 use crate::mesh::Override;
-use crate::ports::{self, Http2, PortRefused};
+use crate::ports::{self, PortList, PortRefused};
 use crate::vip::Vips;
 use crate::workload::{Rule, Workloads};
 use pretty::pretty;
@@ -243,7 +243,7 @@ fn what_is_left_out_is_named() {
 
 #[test]
 fn an_http2_port_is_shown_to_the_namespaces_of_its_list_and_carries_dubbo_only() {
-    let http2 = |numbers: &str, namespace: &str| Http2 {
+    let http2 = |numbers: &str, namespace: &str| PortList {
         ports: vec![numbers.parse().unwrap()],
         namespaces: vec![namespace.into()],
     };
@@ -398,7 +398,7 @@ fn without_an_address_tcp_is_refused_and_triple_is_not() {
 /// connections of all others.
 #[test]
 fn a_service_that_lost_its_address_keeps_no_tcp_port() {
-    let http2 = Http2 {
+    let http2 = PortList {
         ports: vec!["20889".parse().unwrap()],
         namespaces: vec!["shop".into()],
     };
