@@ -21,7 +21,7 @@ use super::{Object, annotations, label, validate};
 use crate::mesh::{IstioProtocol, Mesh};
 use crate::ports::Mode;
 use crate::proto::{Location, Resolution, ServiceEntry, ServicePort, WorkloadEntry};
-use crate::provider::{Protocol, Provider};
+use crate::provider::{Identity, Protocol, Provider};
 
 /// Heaviest endpoint. Envoy adds the weights of a service up in 32 bits, and refuses all its
 /// endpoints if they do not fit: 4,294 of these do, of more endpoints each may weigh less.
@@ -121,12 +121,19 @@ struct Sorted<'a> {
     also: BTreeMap<(IpAddr, u16), BTreeSet<Protocol>>,
 }
 
-/// Protocols are visited in order, Dubbo first: who comes first owns a number. A number that is only
-/// kept is free for those that use it.
+/// Who comes first owns a number: its [owner](owners) where several protocols want it, and else
+/// protocols in order, Dubbo first. A number that is only kept is free for those that use it.
 fn sort_out<'a>(service: Service<'a>, mesh: &Mesh, refused: &mut Vec<Refusal>) -> Sorted<'a> {
     let mut sorted = Sorted::default();
     let mut members: Vec<&Member> = service.members.iter().collect();
-    members.sort_by_key(|member| &member.provider.id.protocol);
+    let owners = owners(&members);
+    members.sort_by_key(|member| {
+        let Identity { protocol, port, .. } = &member.provider.id;
+        (
+            owners.get(port).is_some_and(|owner| owner != &protocol),
+            protocol,
+        )
+    });
     for member in members {
         if let Err(reason) = sorted.take(member, service.vip, mesh) {
             refused.push(Refusal {
@@ -148,6 +155,34 @@ fn sort_out<'a>(service: Service<'a>, mesh: &Mesh, refused: &mut Vec<Refusal>) -
     }
     sorted.ports.retain(|_, numbers| !numbers.is_empty());
     sorted
+}
+
+/// The owners of the numbers that providers of several protocols have. Where one address speaks both
+/// Dubbo and something else (port unification) it is Dubbo; else it is who has more providers there,
+/// so that a stray entry does not put out all the others.
+fn owners<'a>(members: &[&'a Member]) -> BTreeMap<u16, &'a Protocol> {
+    let protocols: BTreeSet<&Protocol> = members.iter().map(|m| &m.provider.id.protocol).collect();
+    if protocols.len() < 2 {
+        return BTreeMap::new();
+    }
+    let mut at: BTreeMap<u16, BTreeMap<&Protocol, BTreeSet<IpAddr>>> = BTreeMap::new();
+    let serves = |m: &&&Member| m.provider.weight > 0 && m.provider.enabled;
+    for member in members.iter().filter(serves) {
+        let Identity { protocol, port, .. } = &member.provider.id;
+        let of_port = at.entry(*port).or_default();
+        of_port.entry(protocol).or_default().insert(member.ip);
+    }
+    let owner = |of_port: &BTreeMap<&'a Protocol, BTreeSet<IpAddr>>| {
+        let others = of_port.iter().filter(|(p, _)| ***p != Protocol::Dubbo);
+        let dubbo = of_port.get_key_value(&Protocol::Dubbo);
+        let unified = dubbo.filter(|(_, ips)| others.clone().any(|(_, o)| !o.is_disjoint(ips)));
+        // Of equals the last one is taken, so they are asked in reverse.
+        let most = || of_port.iter().rev().max_by_key(|(_, ips)| ips.len());
+        unified.or_else(most).map(|(protocol, _)| *protocol)
+    };
+    at.iter()
+        .filter_map(|(port, of_port)| Some((*port, owner(of_port)?)))
+        .collect()
 }
 
 impl<'a> Sorted<'a> {

@@ -196,6 +196,33 @@ fn on_a_unified_port_dubbo_owns_the_number_and_tri_is_a_label() {
 }
 
 #[test]
+fn a_stray_entry_does_not_take_a_number_from_those_who_use_it() {
+    let entry = |scheme: &str, ip: u8| format!("{scheme}://10.0.0.{ip}:50051/com.acme.A");
+    let of = |urls: &[String]| {
+        let urls: Vec<&str> = urls.iter().map(String::as_str).collect();
+        let rendered = rendered("com.acme.A", &urls, &mesh());
+        let endpoints = |(protocol, object): (&Protocol, &Object<ServiceEntry>)| {
+            (protocol.to_string(), object.spec.endpoints.len())
+        };
+        let entries: Vec<_> = rendered.entries.iter().map(endpoints).collect();
+        (entries, rendered.refused.len())
+    };
+    let has = |protocol: &str, count| vec![(protocol.to_owned(), count)];
+    let (tri, dubbo) = (|ip| entry("tri", ip), |ip| entry("dubbo", ip));
+    assert_eq!(of(&[tri(1), tri(2), dubbo(9)]), (has("tri", 2), 1));
+    assert_eq!(of(&[tri(1), dubbo(2), dubbo(9)]), (has("dubbo", 2), 1));
+    // Of equals Dubbo, and where the number is unified.
+    assert_eq!(of(&[tri(1), dubbo(9)]), (has("dubbo", 1), 1));
+    assert_eq!(
+        of(&[tri(1), tri(2), tri(3), dubbo(1)]),
+        (has("dubbo", 1), 2)
+    );
+    // Who takes no calls has no say.
+    let disabled = |ip| dubbo(ip) + "?disabled=true";
+    assert_eq!(of(&[tri(1), disabled(8), disabled(9)]), (has("tri", 1), 2));
+}
+
+#[test]
 fn a_scheme_spelled_like_a_label_does_not_become_one() {
     let url = "dubbo://10.0.0.1:20880/com.acme.A?ext.protocol=version&version=1";
     let rendered = rendered("com.acme.A:1", &[url], &mesh());
