@@ -55,11 +55,7 @@ pub async fn run(
         };
         writeln!(report, "{word}: {}: {}", provider.provider, provider.reason).map_err(written)?;
     }
-    let of_kind = |kind| manifests.iter().filter(|m| m.kind() == kind).count();
-    let mut count = format!("{} ServiceEntries", of_kind(Kind::ServiceEntry));
-    if config.mesh.installation.is_some() {
-        count.push_str(&format!(", {} EnvoyFilters", of_kind(Kind::EnvoyFilter)));
-    }
+    let count = counted(&manifests);
     print(manifests, asked.output, out)?;
     let faults = refused.iter().filter(|provider| provider.fault).count();
     let left_out = refused.len() - faults;
@@ -128,6 +124,22 @@ fn unread(adapter: &Adapter, patience: Duration) -> String {
         "not read completely within {patience}: {}",
         waiting.join("; ")
     )
+}
+
+/// `3 ServiceEntries, 1 EnvoyFilter`: how many there are of each kind, ServiceEntries in any case.
+fn counted(manifests: &[Manifest]) -> String {
+    let count = |kind: Kind| {
+        let count = manifests.iter().filter(|m| m.kind() == kind).count();
+        match (kind, count) {
+            (Kind::ServiceEntry, 1) => Some("1 ServiceEntry".to_owned()),
+            (Kind::ServiceEntry, _) => Some(format!("{count} ServiceEntries")),
+            (_, 0) => None,
+            (_, 1) => Some(format!("1 {}", kind.name())),
+            _ => Some(format!("{count} {}s", kind.name())),
+        }
+    };
+    let counts: Vec<String> = Kind::ALL.into_iter().filter_map(count).collect();
+    counts.join(", ")
 }
 
 fn print(manifests: Vec<Manifest>, output: Output, out: &mut impl Write) -> Result<(), String> {

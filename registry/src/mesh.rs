@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use dubbo_codec::ServiceKey;
 use serde::Deserialize;
 
 use crate::installation::Installation;
@@ -54,6 +55,8 @@ pub struct Override {
     /// Namespaces that see the service. Ports in http2 mode go to the namespaces of their list
     /// whatever stands here.
     pub export_to: Option<Vec<Arc<str>>>,
+    /// Whether Dubbo's tag rule is kept by routes of ours; it is unless somebody says no.
+    pub tag_routes: Option<bool>,
 }
 
 /// A protocol of Istio's that a scheme is published as.
@@ -95,6 +98,20 @@ impl Default for Mesh {
             overrides: Vec::new(),
             installation: None,
         }
+    }
+}
+
+impl Mesh {
+    /// What is different for a service, later entries last.
+    pub fn overrides_of<'a>(&'a self, key: &'a ServiceKey) -> impl Iterator<Item = &'a Override> {
+        let fits = |o: &&Override| o.interfaces.iter().any(|p| p.matches(key.interface()));
+        self.overrides.iter().filter(fits)
+    }
+
+    /// Whether the tag rule of a service is kept by routes of ours.
+    pub fn routes_tags(&self, key: &ServiceKey) -> bool {
+        let said = self.overrides_of(key).filter_map(|o| o.tag_routes).last();
+        said.unwrap_or(true)
     }
 }
 

@@ -5,6 +5,7 @@
 //! Kubernetes manifest has.
 
 pub mod envoy_filter;
+pub mod routing;
 
 use std::collections::BTreeMap;
 

@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! Service       ─service_entry::render→ Object ─Resource::from→ Resource (bytes, version)
-//! configuration ─envoy_filter::render ──↗
+//! Service       ─tag_routes::render ───↗ ↑
+//! configuration ─envoy_filter::render ───┘
 //! ```
 //!
 //! A resource is immutable and carries its own bytes; whoever sends it shares them.
@@ -11,6 +12,7 @@ pub mod envoy_filter;
 pub mod label;
 mod refusal;
 pub mod service_entry;
+pub mod tag_routes;
 pub mod validate;
 
 use std::collections::BTreeMap;
@@ -22,6 +24,9 @@ use prost::Message;
 use prost_types::{Any, Timestamp};
 use xxhash_rust::xxh3::xxh3_64;
 
+use crate::proto::routing::{
+    DESTINATION_RULE_URL, DestinationRule, VIRTUAL_SERVICE_URL, VirtualService,
+};
 use crate::proto::{
     ENVOY_FILTER_URL, EnvoyFilter, MCP_RESOURCE_URL, McpMetadata, McpResource, SERVICE_ENTRY_URL,
     ServiceEntry,
@@ -45,25 +50,49 @@ pub enum Kind {
     ServiceEntry,
     /// `networking.istio.io/*/EnvoyFilter`.
     EnvoyFilter,
+    /// `networking.istio.io/*/DestinationRule`.
+    DestinationRule,
+    /// `networking.istio.io/*/VirtualService`.
+    VirtualService,
 }
 
 impl Kind {
     /// Every kind, in the order in which they are told to a client that asks for all.
-    pub const ALL: [Self; 2] = [Self::ServiceEntry, Self::EnvoyFilter];
+    pub const ALL: [Self; 4] = [
+        Self::ServiceEntry,
+        Self::EnvoyFilter,
+        Self::DestinationRule,
+        Self::VirtualService,
+    ];
 
     /// The kind that a subscriber names by a type URL, whatever version it asks for: istiod up to
     /// 1.23 says `networking.istio.io/v1alpha3/ServiceEntry`, later ones `…/v1/…`; the body is the
     /// same message.
     pub fn of_type_url(url: &str) -> Option<Self> {
         let mut parts = url.split('/');
-        match (parts.next()?, parts.next()?, parts.next()?, parts.next()) {
-            ("networking.istio.io", "v1alpha3" | "v1beta1" | "v1", "ServiceEntry", None) => {
-                Some(Self::ServiceEntry)
-            }
-            ("networking.istio.io", "v1alpha3" | "v1beta1" | "v1", "EnvoyFilter", None) => {
-                Some(Self::EnvoyFilter)
-            }
-            _ => None,
+        let (group, version, name) = (parts.next()?, parts.next()?, parts.next()?);
+        let ours = group == "networking.istio.io"
+            && matches!(version, "v1alpha3" | "v1beta1" | "v1")
+            && parts.next().is_none();
+        let mut kinds = Self::ALL.into_iter().filter(|_| ours);
+        kinds.find(|kind| kind.name() == name)
+    }
+
+    /// Its name in Kubernetes.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::ServiceEntry => "ServiceEntry",
+            Self::EnvoyFilter => "EnvoyFilter",
+            Self::DestinationRule => "DestinationRule",
+            Self::VirtualService => "VirtualService",
+        }
+    }
+
+    /// Its API version in Kubernetes.
+    pub fn api_version(self) -> &'static str {
+        match self {
+            Self::EnvoyFilter => "networking.istio.io/v1alpha3",
+            _ => "networking.istio.io/v1",
         }
     }
 }
@@ -99,6 +128,16 @@ impl Body for ServiceEntry {
 impl Body for EnvoyFilter {
     const KIND: Kind = Kind::EnvoyFilter;
     const TYPE_URL: &'static str = ENVOY_FILTER_URL;
+}
+
+impl Body for DestinationRule {
+    const KIND: Kind = Kind::DestinationRule;
+    const TYPE_URL: &'static str = DESTINATION_RULE_URL;
+}
+
+impl Body for VirtualService {
+    const KIND: Kind = Kind::VirtualService;
+    const TYPE_URL: &'static str = VIRTUAL_SERVICE_URL;
 }
 
 /// One step from a published state to the next: the object of this name is now this, or is gone.

@@ -30,24 +30,24 @@ fn configured(text: &str) -> String {
 }
 
 #[test]
-fn istiod_takes_every_envoy_filter_as_it_was_sent() {
+fn istiod_takes_every_object_besides_the_entries_as_it_was_sent() {
     isolated(async || {
         let registry = work_dir().join("providers.yaml");
-        std::fs::write(&registry, "- dubbo://10.0.0.1:20880/com.acme.A\n").unwrap();
+        std::fs::write(&registry, "- dubbo://10.0.0.1:20880/com.acme.A\n- dubbo://10.0.0.2:20880/com.acme.A?dubbo.tag=gray\n").unwrap();
         let registry = format!("file:{}", registry.display());
         let config = configured(ALL);
         let mesh = serve(&["--registry", &registry, "--config", &config]).await;
         // Its client is silent about a configuration that it drops; only the store tells.
         let istiod = IstiodSettings::new(&[SOURCE]).start().await;
-        let stored = async || {
+        let stored = async |kind: &str, list: &str| {
             let mut stored: Vec<_> = istiod
-                .configs("EnvoyFilter")
+                .configs(kind)
                 .await?
                 .into_iter()
                 .map(|config| {
                     let text = |key: &str| config["metadata"][key].as_str().unwrap().to_owned();
-                    let patches = config["spec"]["configPatches"].as_array().map(Vec::len);
-                    (text("namespace"), text("name"), patches)
+                    let elements = config["spec"][list].as_array().map(Vec::len);
+                    (text("namespace"), text("name"), elements)
                 })
                 .collect();
             stored.sort();
@@ -66,9 +66,16 @@ fn istiod_takes_every_envoy_filter_as_it_was_sent() {
                 object("shop", "com.acme.a.dubbo--clusters", 1),
                 object("shop", "dubbo-mesh-callers", 11),
             ],
-            stored,
+            async || stored("EnvoyFilter", "configPatches").await,
         )
         .await;
+        for (kind, list, elements) in [
+            ("VirtualService", "http", 3),
+            ("DestinationRule", "subsets", 2),
+        ] {
+            let tags = object("dubbo-mesh-services", "com.acme.a.dubbo--tags", elements);
+            becomes(kind, vec![tags], async || stored(kind, list).await).await;
+        }
         assert_eq!(complaints(&istiod), [""; 0]);
         drop(mesh);
     });

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use dubbo_registry::proto::routing::{DestinationRule, VirtualService};
 use dubbo_registry::proto::{EnvoyFilter, ServiceEntry};
 use dubbo_registry::resource::{Body, Kind, Object, Resource};
 use serde::Serialize;
@@ -38,6 +39,8 @@ struct Metadata {
 enum Spec {
     ServiceEntry(ServiceEntry),
     EnvoyFilter(EnvoyFilter),
+    DestinationRule(DestinationRule),
+    VirtualService(VirtualService),
 }
 
 /// Several objects as one.
@@ -74,32 +77,19 @@ pub(super) fn sorted(resources: impl Iterator<Item = Resource>) -> Result<Vec<Ma
 
 fn manifest(resource: Resource) -> Result<Manifest, String> {
     match resource.kind {
-        Kind::ServiceEntry => of(
-            &resource,
-            "networking.istio.io/v1",
-            "ServiceEntry",
-            Spec::ServiceEntry,
-        ),
-        Kind::EnvoyFilter => of(
-            &resource,
-            "networking.istio.io/v1alpha3",
-            "EnvoyFilter",
-            Spec::EnvoyFilter,
-        ),
+        Kind::ServiceEntry => of(&resource, Spec::ServiceEntry),
+        Kind::EnvoyFilter => of(&resource, Spec::EnvoyFilter),
+        Kind::DestinationRule => of(&resource, Spec::DestinationRule),
+        Kind::VirtualService => of(&resource, Spec::VirtualService),
     }
 }
 
-fn of<B: Body>(
-    resource: &Resource,
-    api_version: &'static str,
-    kind: &'static str,
-    spec: impl FnOnce(B) -> Spec,
-) -> Result<Manifest, String> {
+fn of<B: Body>(resource: &Resource, spec: impl FnOnce(B) -> Spec) -> Result<Manifest, String> {
     let object =
         Object::<B>::decode(resource).map_err(|error| format!("{}: {error}", resource.name))?;
     Ok(Manifest {
-        api_version,
-        kind,
+        api_version: B::KIND.api_version(),
+        kind: B::KIND.name(),
         metadata: Metadata {
             name: object.name.to_string(),
             namespace: object.namespace.to_string(),
@@ -115,6 +105,8 @@ impl Manifest {
         match self.spec {
             Spec::ServiceEntry(_) => Kind::ServiceEntry,
             Spec::EnvoyFilter(_) => Kind::EnvoyFilter,
+            Spec::DestinationRule(_) => Kind::DestinationRule,
+            Spec::VirtualService(_) => Kind::VirtualService,
         }
     }
 

@@ -16,7 +16,7 @@ use crate::mesh::Mesh;
 use crate::provider::Protocol;
 use crate::removal::Time;
 use crate::resource::service_entry::{self, Ports, Service};
-use crate::resource::{Change, Kind, Refusal, Resource, envoy_filter};
+use crate::resource::{Change, Kind, Refusal, Resource, envoy_filter, tag_routes};
 use crate::services::Services;
 
 /// One host, and the services that want it.
@@ -65,12 +65,17 @@ impl Dirty {
             mesh,
         );
         refused.extend(rendered.refused);
-        let dubbo = rendered.entries.contains_key(&Protocol::Dubbo);
-        let numbers = dubbo.then(|| self.dubbo_ports(&rendered.ports));
-        let filters = envoy_filter::of_host(&self.name, key, numbers.into_iter().flatten(), mesh);
-        let entries = rendered.entries.values().map(Resource::from);
+        let mut resources: Vec<Resource> = rendered.entries.values().map(Resource::from).collect();
+        if let Some(entry) = rendered.entries.get(&Protocol::Dubbo) {
+            let ports = self.dubbo_ports(&rendered.ports);
+            let filters = envoy_filter::of_host(&self.name, key, ports, mesh);
+            resources.extend(filters.iter().map(Resource::from));
+            if let Some(tags) = tag_routes::render(key, entry, &members, mesh) {
+                resources.extend([Resource::from(&tags.rule), Resource::from(&tags.routes)]);
+            }
+        }
         Some(Rendered {
-            resources: entries.chain(filters.iter().map(Resource::from)).collect(),
+            resources,
             ports: rendered.ports,
             refused,
         })

@@ -29,7 +29,9 @@ const MAX_WEIGHT: u32 = 1_000_000;
 /// The label that istiod reads to send mutual TLS to an endpoint.
 const TLS_MODE: &str = "security.istio.io/tlsMode";
 /// The tag of providers without one, so that a subset can select them.
-const UNTAGGED: &str = "untagged";
+pub(super) const UNTAGGED: &str = "untagged";
+/// The label of a provider's tag.
+pub(super) const TAG: &str = "tag";
 
 /// A provider at one address.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -324,7 +326,7 @@ fn endpoint_labels(provider: &Provider) -> BTreeMap<String, String> {
         ("application", &*provider.application),
         ("group", id.service.group()),
         ("protocol", id.protocol.as_str()),
-        ("tag", tag),
+        (TAG, tag),
         ("version", id.service.version()),
     ];
     let asked = provider
@@ -350,7 +352,8 @@ fn export_to(key: &ServiceKey, ports: &Ports, mesh: &Mesh) -> Vec<String> {
         }
     }
     if namespaces.is_empty() {
-        let own = overrides(key, mesh)
+        let own = mesh
+            .overrides_of(key)
             .filter_map(|o| o.export_to.as_ref())
             .last();
         namespaces.extend(own.unwrap_or(&mesh.export_to).iter().cloned());
@@ -369,16 +372,8 @@ fn labels(key: &ServiceKey, mesh: &Mesh) -> BTreeMap<String, String> {
         "app.kubernetes.io/managed-by".to_owned(),
         "dubbo-mesh".to_owned(),
     );
-    let configured = overrides(key, mesh).flat_map(|o| o.labels.clone());
+    let configured = mesh.overrides_of(key).flat_map(|o| o.labels.clone());
     std::iter::once(ours).chain(configured).collect()
-}
-
-fn overrides<'a>(
-    key: &'a ServiceKey,
-    mesh: &'a Mesh,
-) -> impl Iterator<Item = &'a crate::mesh::Override> {
-    let fits = |o: &&crate::mesh::Override| o.interfaces.iter().any(|p| p.matches(key.interface()));
-    mesh.overrides.iter().filter(fits)
 }
 
 /// The entry as istiod would take it: endpoints that break a rule are refused alone; an entry that

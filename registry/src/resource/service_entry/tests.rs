@@ -327,6 +327,7 @@ fn workload_facts_and_overrides_are_applied() {
             .map(|(k, v)| ((*k).into(), (*v).into()))
             .collect(),
         export_to: export_to.map(|namespace| vec![namespace.into()]),
+        tag_routes: None,
     };
     let mesh = Mesh {
         workloads: Workloads::new(vec![rule]),
