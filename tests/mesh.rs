@@ -9,6 +9,7 @@ mod filters;
 mod hostile;
 mod members;
 mod pushes;
+mod routed;
 mod scale;
 mod tls;
 mod traffic;
