@@ -5,3 +5,5 @@
 //! ```
 //! The translators are bytes in, bytes out, and know nothing of Envoy; thin shells put them where
 //! Envoy lets a module in.
+
+pub mod metrics;
