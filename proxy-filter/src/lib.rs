@@ -6,4 +6,12 @@
 //! The translators are bytes in, bytes out, and know nothing of Envoy; thin shells put them where
 //! Envoy lets a module in.
 
+mod abi;
+mod envoy;
+mod guard;
+mod listener_filter;
 pub mod metrics;
+mod module;
+mod network_filter;
+pub mod observe;
+mod timer;
