@@ -20,7 +20,7 @@ pub(crate) type ModulePtr = *const c_void;
 /// Bytes that belong to whoever passes them.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
-pub struct Buffer {
+pub(crate) struct Buffer {
     pub(crate) ptr: *const u8,
     pub(crate) len: usize,
 }
@@ -28,7 +28,7 @@ pub struct Buffer {
 /// A header; key and value belong to whoever passes them.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
-pub struct Header {
+pub(crate) struct Header {
     pub(crate) key: Buffer,
     pub(crate) value: Buffer,
 }
@@ -36,7 +36,7 @@ pub struct Header {
 /// What a read or write of a transport socket did.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
-pub struct IoResult {
+pub(crate) struct IoResult {
     /// 0 keeps the connection open, 1 closes it.
     pub(crate) action: u32,
     pub(crate) bytes: u64,

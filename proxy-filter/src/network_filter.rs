@@ -22,7 +22,7 @@ use crate::abi::{
 };
 use crate::envoy::{Level, Metrics, Network, NetworkConfig, Scheduler, bytes_of, log};
 use crate::guard::guard;
-use crate::metrics;
+use crate::metrics::{self, Event, Gauge};
 use crate::network_filter::observe::Observe;
 
 /// The event of the hook `scheduled` that closes a connection after a panic. Parts use small numbers.
@@ -44,12 +44,37 @@ trait Part {
 struct Envoy<'a> {
     filter: Network,
     metrics: &'a Metrics,
-    scheduler: &'a Option<Arc<Scheduler>>,
+    scheduler: Option<&'a Arc<Scheduler>>,
+    share: &'a Share,
 }
 
 impl Envoy<'_> {
-    fn count(&self, event: metrics::Event) {
+    fn count(&self, event: Event) {
+        self.share.note(event);
         self.filter.count(self.metrics, event);
+    }
+}
+
+/// What a connection has added to each gauge: so that it can be taken off when the connection ends,
+/// whatever state its part is in by then.
+#[derive(Default)]
+struct Share([Cell<i64>; Gauge::ALL.len()]);
+
+impl Share {
+    fn note(&self, event: Event) {
+        if let Event::Move(gauge, change) = event {
+            let share = &self.0[gauge as usize];
+            share.set(share.get() + change);
+        }
+    }
+
+    /// The moves that bring it to nothing.
+    fn back(&self) -> impl Iterator<Item = Event> + '_ {
+        let moved = |(share, gauge): (&Cell<i64>, &Gauge)| match share.replace(0) {
+            0 => None,
+            share => Some(Event::Move(*gauge, -share)),
+        };
+        self.0.iter().zip(Gauge::ALL).filter_map(moved)
     }
 }
 
@@ -69,6 +94,7 @@ struct Filter {
     config: Arc<Config>,
     part: Box<dyn Part>,
     scheduler: Option<Arc<Scheduler>>,
+    share: Share,
     /// A hook has panicked: the part is not asked any more.
     broken: Cell<bool>,
     closed: Cell<bool>,
@@ -97,6 +123,7 @@ impl Filter {
             config,
             part,
             scheduler: envoy.scheduler().map(Arc::new),
+            share: Share::default(),
             broken: Cell::new(false),
             closed: Cell::new(false),
         }
@@ -112,13 +139,14 @@ impl Filter {
             let envoy = Envoy {
                 filter,
                 metrics: &self.config.metrics,
-                scheduler: &self.scheduler,
+                scheduler: self.scheduler.as_ref(),
+                share: &self.share,
             };
             let answer = match self.broken.get() {
                 true => STOP_ITERATION,
                 false => ask(&*self.part, &envoy),
             };
-            metrics::take_aside().for_each(|event| envoy.count(event));
+            metrics::take_aside().for_each(|event| filter.count(envoy.metrics, event));
             answer
         };
         let rescue = || {
@@ -154,6 +182,11 @@ impl Filter {
             part.closed(envoy);
             CONTINUE
         });
+        // SAFETY: as above.
+        if let Some(filter) = unsafe { Network::new(envoy) } {
+            let back = || self.share.back().for_each(|event| filter.count(&self.config.metrics, event));
+            guard(back, || (), ());
+        }
     }
 }
 
@@ -220,6 +253,8 @@ extern "C" fn envoy_dynamic_module_on_network_filter_destroy(ours: ModulePtr) {
         if let Some(scheduler) = &filter.scheduler {
             scheduler.end();
         }
+        // Nothing, if the connection was seen to close.
+        filter.share.back().for_each(metrics::add_aside);
     };
     guard(body, || (), ());
 }

@@ -127,17 +127,8 @@ impl Observer {
         self.provider = stream;
     }
 
-    /// The connection has ended: what is in flight no longer is.
-    pub fn closed(&mut self) {
-        if matches!(self.caller, Stream::Dubbo { .. }) {
-            self.events.push(Event::Move(Gauge::Connections, -1));
-        }
-        self.events.push(Event::Move(Gauge::InFlight, -(self.calls.len() as i64)));
-        self.calls.clear();
-        (self.caller, self.provider) = (Stream::Other, Stream::Other);
-    }
-
-    /// What is to be counted since the last call.
+    /// What is to be counted since the last call. Gauges are moved while the connection lives; who
+    /// ends it takes off what it has added.
     pub fn events(&mut self) -> impl Iterator<Item = Event> + '_ {
         self.events.drain(..)
     }

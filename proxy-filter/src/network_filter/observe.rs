@@ -47,7 +47,6 @@ impl Part for Observe {
     fn scheduled(&self, _envoy: &Envoy<'_>, _event: u64) {}
 
     fn closed(&self, envoy: &Envoy<'_>) {
-        self.observer.borrow_mut().closed();
         self.tell(envoy, timer::now());
         self.report();
     }
