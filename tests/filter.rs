@@ -34,8 +34,16 @@ async fn lines(envoy: &Envoy, prefix: &str, count: usize) -> Vec<String> {
     let what = format!("{count} lines \"{prefix}...\"");
     let lines = wait_until(&what, SOON, async || {
         let log = envoy.process().log();
-        let lines: Vec<_> = log.lines().filter(|line| line.starts_with(prefix)).map(str::to_owned).collect();
-        if lines.len() >= count { Ok(lines) } else { Err(format!("{lines:#?}")) }
+        let lines: Vec<_> = log
+            .lines()
+            .filter(|line| line.starts_with(prefix))
+            .map(str::to_owned)
+            .collect();
+        if lines.len() >= count {
+            Ok(lines)
+        } else {
+            Err(format!("{lines:#?}"))
+        }
     })
     .await;
     assert_eq!(lines.len(), count, "{lines:#?}");
@@ -47,7 +55,11 @@ async fn metric(envoy: &Envoy, name: &str, expected: u64) {
     let name = format!("dynamicmodulescustom.{name}");
     wait_until(&format!("{name} = {expected}"), SOON, async || {
         let seen = envoy.stat(&name).await?;
-        if seen == expected { Ok(()) } else { Err(seen.to_string()) }
+        if seen == expected {
+            Ok(())
+        } else {
+            Err(seen.to_string())
+        }
     })
     .await;
 }

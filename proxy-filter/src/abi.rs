@@ -159,6 +159,9 @@ callbacks! {
     bridge_get_response_buffer(EnvoyPtr, *mut Buffer, *mut usize) = "upstream_http_tcp_bridge_get_response_buffer";
     bridge_send_upstream_data(EnvoyPtr, Buffer, bool) = "upstream_http_tcp_bridge_send_upstream_data";
     bridge_send_response(EnvoyPtr, u32, *const Header, usize, Buffer) = "upstream_http_tcp_bridge_send_response";
+    bridge_send_response_headers(EnvoyPtr, u32, *const Header, usize, bool)
+        = "upstream_http_tcp_bridge_send_response_headers";
+    bridge_send_response_data(EnvoyPtr, Buffer, bool) = "upstream_http_tcp_bridge_send_response_data";
 }
 
 static CALLBACKS: OnceLock<Callbacks> = OnceLock::new();

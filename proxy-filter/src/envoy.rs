@@ -416,17 +416,42 @@ impl Bridge {
 
     /// Answers the request, which ends it: the bridge may be gone when this returns.
     pub(crate) fn respond(self, status: u32, headers: &[(&[u8], &[u8])], body: &[u8]) {
-        let headers: Vec<Header> = headers
-            .iter()
-            .map(|(key, value)| Header {
-                key: borrowed(key),
-                value: borrowed(value),
-            })
-            .collect();
+        let headers = borrowed_headers(headers);
         let send = self.1.bridge_send_response;
         // SAFETY: the bridge is alive until the call; Envoy copies headers and body.
-        unsafe { send(self.0, status, headers.as_ptr(), headers.len(), borrowed(body)) }
+        unsafe {
+            send(
+                self.0,
+                status,
+                headers.as_ptr(),
+                headers.len(),
+                borrowed(body),
+            )
+        }
     }
+
+    /// Begins to answer the request. The bridge may be gone when this returns: the router may repeat
+    /// the call.
+    pub(crate) fn begin_response(self, status: u32, headers: &[(&[u8], &[u8])]) {
+        let headers = borrowed_headers(headers);
+        let send = self.1.bridge_send_response_headers;
+        // SAFETY: as above.
+        unsafe { send(self.0, status, headers.as_ptr(), headers.len(), false) }
+    }
+
+    /// More of the answer's body; after its end the bridge may be gone.
+    pub(crate) fn respond_more(self, body: &[u8], end: bool) {
+        // SAFETY: as above.
+        unsafe { (self.1.bridge_send_response_data)(self.0, borrowed(body), end) }
+    }
+}
+
+fn borrowed_headers(headers: &[(&[u8], &[u8])]) -> Vec<Header> {
+    let borrow = |(key, value): &(&[u8], &[u8])| Header {
+        key: borrowed(key),
+        value: borrowed(value),
+    };
+    headers.iter().map(borrow).collect()
 }
 
 /// A transport socket: a connection to a provider.

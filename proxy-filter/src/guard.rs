@@ -42,7 +42,11 @@ pub(crate) fn log_panics() {
             .or_else(|| payload.downcast_ref::<String>().map(String::as_str))
             .unwrap_or("a panic without a message");
         log(Level::Error, || match panic.location() {
-            Some(place) => format!("dubbo: panic at {}:{}: {message}", place.file(), place.line()),
+            Some(place) => format!(
+                "dubbo: panic at {}:{}: {message}",
+                place.file(),
+                place.line()
+            ),
             None => format!("dubbo: panic: {message}"),
         });
     }));
@@ -57,7 +61,9 @@ pub(crate) fn provoke(bytes: &[u8]) {
         static TEXT: OnceLock<Option<String>> = OnceLock::new();
         let text = TEXT.get_or_init(|| std::env::var("DUBBO_MESH_PANIC_ON").ok());
         if let Some(text) = text.as_deref().filter(|text| !text.is_empty()) {
-            let found = bytes.windows(text.len()).any(|bytes| bytes == text.as_bytes());
+            let found = bytes
+                .windows(text.len())
+                .any(|bytes| bytes == text.as_bytes());
             assert!(!found, "as DUBBO_MESH_PANIC_ON asks for");
         }
     }

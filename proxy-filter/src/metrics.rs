@@ -223,36 +223,57 @@ pub const fn of_serialization(serialization: Serialization) -> Counter {
 
 const COUNTERS: usize = Counter::ALL.len();
 const GAUGES: usize = Gauge::ALL.len();
-/// Counters first, then gauges.
-static ASIDE: [AtomicI64; COUNTERS + GAUGES] = [const { AtomicI64::new(0) }; COUNTERS + GAUGES];
-static ASIDE_IS_NEW: AtomicBool = AtomicBool::new(false);
+static ASIDE: Aside = Aside::new();
+
+/// Sums of what cannot be told at once: counters first, then gauges.
+struct Aside {
+    sums: [AtomicI64; COUNTERS + GAUGES],
+    is_new: AtomicBool,
+}
 
 /// Keeps an event of a part that has no metrics of its own until [`take_aside`]. A histogram cannot
 /// be kept, and is not counted.
 pub fn add_aside(event: Event) {
-    let (place, change) = match event {
-        Event::Count(counter, n) => (counter as usize, n as i64),
-        Event::Move(gauge, change) => (COUNTERS + gauge as usize, change),
-        Event::Record(..) => return,
-    };
-    ASIDE[place].fetch_add(change, Ordering::Relaxed);
-    ASIDE_IS_NEW.store(true, Ordering::Release);
+    ASIDE.add(event);
 }
 
 /// What was set aside since the last call; each event is taken once, by whoever comes first.
 pub fn take_aside() -> impl Iterator<Item = Event> {
-    let new = ASIDE_IS_NEW.load(Ordering::Relaxed) && ASIDE_IS_NEW.swap(false, Ordering::Acquire);
-    let count = if new { ASIDE.len() } else { 0 };
-    (0..count).filter_map(|place| {
-        let change = ASIDE[place].swap(0, Ordering::Relaxed);
-        let gauge = |place: usize| Gauge::ALL.get(place.checked_sub(COUNTERS)?);
-        match (change, Counter::ALL.get(place), gauge(place)) {
-            (0, _, _) => None,
-            (change, Some(counter), _) => Some(Event::Count(*counter, change.max(0) as u64)),
-            (change, None, Some(gauge)) => Some(Event::Move(*gauge, change)),
-            (_, None, None) => None,
+    ASIDE.take()
+}
+
+impl Aside {
+    const fn new() -> Self {
+        Self {
+            sums: [const { AtomicI64::new(0) }; COUNTERS + GAUGES],
+            is_new: AtomicBool::new(false),
         }
-    })
+    }
+
+    fn add(&self, event: Event) {
+        let (place, change) = match event {
+            Event::Count(counter, n) => (counter as usize, n as i64),
+            Event::Move(gauge, change) => (COUNTERS + gauge as usize, change),
+            Event::Record(..) => return,
+        };
+        self.sums[place].fetch_add(change, Ordering::Relaxed);
+        self.is_new.store(true, Ordering::Release);
+    }
+
+    fn take(&self) -> impl Iterator<Item = Event> + '_ {
+        let new = self.is_new.load(Ordering::Relaxed) && self.is_new.swap(false, Ordering::Acquire);
+        let count = if new { self.sums.len() } else { 0 };
+        (0..count).filter_map(|place| {
+            let change = self.sums[place].swap(0, Ordering::Relaxed);
+            let gauge = |place: usize| Gauge::ALL.get(place.checked_sub(COUNTERS)?);
+            match (change, Counter::ALL.get(place), gauge(place)) {
+                (0, _, _) => None,
+                (change, Some(counter), _) => Some(Event::Count(*counter, change.max(0) as u64)),
+                (change, None, Some(gauge)) => Some(Event::Move(*gauge, change)),
+                (_, None, None) => None,
+            }
+        })
+    }
 }
 
 #[cfg(test)]
@@ -274,14 +295,21 @@ mod tests {
         assert_eq!(names.iter().collect::<BTreeSet<_>>().len(), names.len());
         let place = |(place, counter): (usize, &Counter)| *counter as usize == place;
         assert!(Counter::ALL.iter().enumerate().all(place));
-        assert!(Gauge::ALL.iter().enumerate().all(|(n, gauge)| *gauge as usize == n));
+        assert!(
+            Gauge::ALL
+                .iter()
+                .enumerate()
+                .all(|(n, gauge)| *gauge as usize == n)
+        );
     }
 
     /// Heads as Dubbo for Java sends them.
     #[test]
     fn a_head_is_counted_by_what_it_is() {
         let of = |flags: u8, status: u8, reverse| {
-            let mut bytes = [0xda, 0xbb, flags, status, 0, 0, 0, 0, 0, 0, 0, 7, 0, 0, 0, 4];
+            let mut bytes = [
+                0xda, 0xbb, flags, status, 0, 0, 0, 0, 0, 0, 0, 7, 0, 0, 0, 4,
+            ];
             bytes[3] = status;
             let head = FrameHead::parse(&bytes).unwrap().unwrap();
             of_frame(&head, reverse).collect::<Vec<_>>()
@@ -290,31 +318,68 @@ mod tests {
         let request = Event::Record(Histogram::RequestBytes, 20);
         let response = Event::Record(Histogram::ResponseBytes, 20);
         for (flags, status, reverse, expected) in [
-            (0xc2, 0, false, vec![count(Counter::RequestsTwoWay), count(Counter::Hessian2), request]),
-            (0x97, 0, false, vec![count(Counter::RequestsOneWay), count(Counter::Fastjson2), request]),
-            (0xc2, 0, true, vec![count(Counter::RequestsReverse), request]),
+            (
+                0xc2,
+                0,
+                false,
+                vec![
+                    count(Counter::RequestsTwoWay),
+                    count(Counter::Hessian2),
+                    request,
+                ],
+            ),
+            (
+                0x97,
+                0,
+                false,
+                vec![
+                    count(Counter::RequestsOneWay),
+                    count(Counter::Fastjson2),
+                    request,
+                ],
+            ),
+            (
+                0xc2,
+                0,
+                true,
+                vec![count(Counter::RequestsReverse), request],
+            ),
             (0xe2, 0, false, vec![count(Counter::Heartbeats)]),
             (0x22, 20, false, vec![count(Counter::Heartbeats)]),
             (0xa2, 0, true, vec![count(Counter::OtherEvents)]),
             (0x02, 20, false, vec![count(Counter::ResponsesOk), response]),
-            (0x17, 100, false, vec![count(Counter::ResponsesOverload), response]),
+            (
+                0x17,
+                100,
+                false,
+                vec![count(Counter::ResponsesOverload), response],
+            ),
         ] {
-            assert_eq!(of(flags, status, reverse), expected, "{flags:x} {status} {reverse}");
+            assert_eq!(
+                of(flags, status, reverse),
+                expected,
+                "{flags:x} {status} {reverse}"
+            );
         }
     }
 
     #[test]
     fn what_is_set_aside_is_taken_once() {
-        add_aside(Event::Count(Counter::ResponsesLate, 2));
-        add_aside(Event::Count(Counter::ResponsesLate, 1));
-        add_aside(Event::Move(Gauge::Buffered, 5));
-        add_aside(Event::Move(Gauge::Buffered, -7));
-        let taken: Vec<_> = take_aside().collect();
+        let aside = Aside::new();
+        for event in [
+            Event::Count(Counter::ResponsesLate, 2),
+            Event::Count(Counter::ResponsesLate, 1),
+            Event::Move(Gauge::Buffered, 5),
+            Event::Move(Gauge::Buffered, -7),
+        ] {
+            aside.add(event);
+        }
+        let taken: Vec<_> = aside.take().collect();
         let expected = [
             Event::Count(Counter::ResponsesLate, 3),
             Event::Move(Gauge::Buffered, -2),
         ];
         assert_eq!(taken, expected);
-        assert_eq!(take_aside().collect::<Vec<_>>(), []);
+        assert_eq!(aside.take().collect::<Vec<_>>(), []);
     }
 }

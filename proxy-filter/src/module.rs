@@ -20,7 +20,10 @@ extern "C" fn envoy_dynamic_module_on_program_init() -> *const c_char {
         let version = abi::version();
         log(Level::Info, || {
             let ours = env!("CARGO_PKG_VERSION");
-            format!("dubbo: module {ours} loaded, interface {}", version.to_string_lossy())
+            format!(
+                "dubbo: module {ours} loaded, interface {}",
+                version.to_string_lossy()
+            )
         });
         version.as_ptr()
     };

@@ -184,7 +184,11 @@ impl Filter {
         });
         // SAFETY: as above.
         if let Some(filter) = unsafe { Network::new(envoy) } {
-            let back = || self.share.back().for_each(|event| filter.count(&self.config.metrics, event));
+            let back = || {
+                self.share
+                    .back()
+                    .for_each(|event| filter.count(&self.config.metrics, event))
+            };
             guard(back, || (), ());
         }
     }
@@ -209,7 +213,9 @@ extern "C" fn envoy_dynamic_module_on_network_filter_config_new(
         match configure(config, name, options) {
             Ok(config) => Arc::into_raw(config).cast(),
             Err(reason) => {
-                log(Level::Error, || format!("dubbo: configuration refused: {reason}"));
+                log(Level::Error, || {
+                    format!("dubbo: configuration refused: {reason}")
+                });
                 ptr::null()
             }
         }
@@ -237,7 +243,9 @@ extern "C" fn envoy_dynamic_module_on_network_filter_new(
             (Arc::from_raw(config), Network::new(envoy))
         };
         match envoy {
-            Some(envoy) => Box::into_raw(Box::new(Filter::new(config, envoy))).cast_const().cast(),
+            Some(envoy) => Box::into_raw(Box::new(Filter::new(config, envoy)))
+                .cast_const()
+                .cast(),
             None => ptr::null(),
         }
     };

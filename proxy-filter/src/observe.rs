@@ -61,8 +61,17 @@ pub struct Outcomes {
 
 impl fmt::Display for Outcomes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { calls, ok, business, timeout, failed } = self;
-        write!(f, "calls={calls} ok={ok} business={business} timeout={timeout} failed={failed}")
+        let Self {
+            calls,
+            ok,
+            business,
+            timeout,
+            failed,
+        } = self;
+        write!(
+            f,
+            "calls={calls} ok={ok} business={business} timeout={timeout} failed={failed}"
+        )
     }
 }
 
@@ -112,7 +121,8 @@ enum Stream {
 impl Observer {
     /// Bytes of the caller, at `now` in milliseconds.
     pub fn seen_from_caller(&mut self, bytes: &[u8], now: u64) {
-        self.events.push(Event::Count(Counter::BytesIn, bytes.len() as u64));
+        self.events
+            .push(Event::Count(Counter::BytesIn, bytes.len() as u64));
         self.begin(bytes);
         let mut stream = std::mem::take(&mut self.caller);
         self.read(&mut stream, bytes, now, false);
@@ -121,7 +131,8 @@ impl Observer {
 
     /// Bytes of the provider.
     pub fn seen_from_provider(&mut self, bytes: &[u8], now: u64) {
-        self.events.push(Event::Count(Counter::BytesOut, bytes.len() as u64));
+        self.events
+            .push(Event::Count(Counter::BytesOut, bytes.len() as u64));
         let mut stream = std::mem::take(&mut self.provider);
         self.read(&mut stream, bytes, now, true);
         self.provider = stream;
@@ -151,7 +162,7 @@ impl Observer {
         let dubbo = matches!(Sniff::of(bytes), Sniff::Dubbo) || bytes == [0xda];
         let stream = || match dubbo {
             true => Stream::Dubbo {
-                splitter: Splitter::new(Limits { max_body: i32::MAX as u32, ..Limits::default() }),
+                splitter: Splitter::new(any_length()),
                 head: None,
                 body: Vec::new(),
             },
@@ -167,7 +178,12 @@ impl Observer {
     }
 
     fn read(&mut self, stream: &mut Stream, mut bytes: &[u8], now: u64, reverse: bool) {
-        let Stream::Dubbo { splitter, head, body } = stream else {
+        let Stream::Dubbo {
+            splitter,
+            head,
+            body,
+        } = stream
+        else {
             return;
         };
         loop {
@@ -195,7 +211,8 @@ impl Observer {
                 Err(_) => break,
             }
         }
-        self.events.push(Event::Count(Counter::ProtocolErrorsDubbo, 1));
+        self.events
+            .push(Event::Count(Counter::ProtocolErrorsDubbo, 1));
         if !reverse {
             self.events.push(Event::Move(Gauge::Connections, -1));
         }
@@ -235,7 +252,8 @@ impl Observer {
         };
         self.events.push(Event::Move(Gauge::InFlight, -1));
         let took = now.saturating_sub(call.began);
-        self.events.push(Event::Record(Histogram::CallMilliseconds, took));
+        self.events
+            .push(Event::Record(Histogram::CallMilliseconds, took));
         let response = Response::parse(head, body, &Limits::default()).ok();
         let exception = match response.as_ref().map(Response::outcome) {
             Some(Outcome::Exception(exception)) => Some(exception),
@@ -246,7 +264,8 @@ impl Observer {
             None if head.status == Status::OK => None,
             None => Some(metrics::failure_of(head.status)),
         };
-        self.events.extend(failure.map(|counter| Event::Count(counter, 1)));
+        self.events
+            .extend(failure.map(|counter| Event::Count(counter, 1)));
         let Some(route) = call.route else { return };
         let row = self.row(&route);
         match failure {
@@ -265,7 +284,11 @@ impl Observer {
 
     fn row(&mut self, route: &Route) -> &mut Outcomes {
         let full = self.rows.len() >= MAX_ROWS && !self.rows.contains_key(route);
-        let route = if full { Route::default() } else { route.clone() };
+        let route = if full {
+            Route::default()
+        } else {
+            route.clone()
+        };
         self.rows.entry(route).or_default()
     }
 }
@@ -297,7 +320,11 @@ fn route_of(head: &FrameHead, body: &[u8]) -> Option<Route> {
     let tag = request.attachments().text("dubbo.tag");
     Some(Route {
         host: service.host(),
-        method: request.peek().effective_method().to_str_lossy().into_owned(),
+        method: request
+            .peek()
+            .effective_method()
+            .to_str_lossy()
+            .into_owned(),
         interface: service.interface().to_owned(),
         version: service.version().to_owned(),
         group: service.group().to_owned(),
@@ -327,4 +354,10 @@ pub fn line(route: &Route, outcomes: &Outcomes) -> String {
     }
     let _ = write!(line, " {outcomes}");
     line
+}
+
+fn any_length() -> Limits {
+    let mut limits = Limits::default();
+    limits.max_body = i32::MAX as u32;
+    limits
 }

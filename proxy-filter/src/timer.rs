@@ -87,25 +87,34 @@ fn wake(at: u64, scheduler: &Arc<Scheduler>) -> bool {
         match thread.spawn(move || wait(&receiver)) {
             Ok(_) => Some(sender),
             Err(error) => {
-                log(Level::Error, || format!("dubbo: no thread for timers: {error}"));
+                log(Level::Error, || {
+                    format!("dubbo: no thread for timers: {error}")
+                });
                 None
             }
         }
     });
     let who = Arc::downgrade(scheduler);
-    sender.as_ref().is_some_and(|thread| thread.send(Wake { at, who }).is_ok())
+    sender
+        .as_ref()
+        .is_some_and(|thread| thread.send(Wake { at, who }).is_ok())
 }
 
 fn wait(wakes: &Receiver<Wake>) {
     let mut waiting = BinaryHeap::new();
     loop {
         let now = now();
-        while waiting.peek().is_some_and(|Reverse(wake): &Reverse<Wake>| wake.at <= now) {
+        while waiting
+            .peek()
+            .is_some_and(|Reverse(wake): &Reverse<Wake>| wake.at <= now)
+        {
             if let Some(scheduler) = waiting.pop().and_then(|Reverse(wake)| wake.who.upgrade()) {
                 scheduler.commit(DEADLINE);
             }
         }
-        let next = waiting.peek().map(|Reverse(wake)| wake.at.saturating_sub(now));
+        let next = waiting
+            .peek()
+            .map(|Reverse(wake)| wake.at.saturating_sub(now));
         let received = match next {
             Some(left) => wakes.recv_timeout(Duration::from_millis(left)),
             None => wakes.recv().map_err(|_| RecvTimeoutError::Disconnected),

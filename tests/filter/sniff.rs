@@ -88,7 +88,9 @@ fn dubbo_takes_the_chain_for_http_and_the_rest_goes_as_before() {
                 }
                 client.write_all(part).await.unwrap();
             }
-            let (chain, mut server) = tokio::time::timeout(super::SOON, who_gets(&http, &rest)).await.unwrap();
+            let (chain, mut server) = tokio::time::timeout(super::SOON, who_gets(&http, &rest))
+                .await
+                .unwrap();
             assert_eq!(chain, expected, "{parts:x?}");
             let whole = parts.concat();
             let mut seen = vec![0; whole.len()];
@@ -107,9 +109,15 @@ fn a_silent_client_waits_no_longer_than_the_listener_lets_it() {
         let _envoy = envoy(&listener("1s")).start().await;
         let began = Instant::now();
         let mut silent = TcpStream::connect("127.0.0.1:20880").await.unwrap();
-        let (chain, mut server) = tokio::time::timeout(super::SOON, who_gets(&http, &rest)).await.unwrap();
+        let (chain, mut server) = tokio::time::timeout(super::SOON, who_gets(&http, &rest))
+            .await
+            .unwrap();
         assert_eq!(chain, "rest");
-        assert!(began.elapsed() >= Duration::from_millis(900), "{:?}", began.elapsed());
+        assert!(
+            began.elapsed() >= Duration::from_millis(900),
+            "{:?}",
+            began.elapsed()
+        );
         server.write_all(b"220 ready\r\n").await.unwrap();
         let mut greeting = [0; 11];
         silent.read_exact(&mut greeting).await.unwrap();

@@ -29,7 +29,13 @@ pub fn module_dir() -> &'static Path {
         // As of the binary: so that a test never loads yesterday's module.
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
         let output = Command::new(cargo)
-            .args(["build", "--offline", "--locked", "--package", "dubbo-proxy-filter"])
+            .args([
+                "build",
+                "--offline",
+                "--locked",
+                "--package",
+                "dubbo-proxy-filter",
+            ])
             .args(["--lib", "--profile", profile, "--target-dir"])
             .arg(target)
             .current_dir(env!("CARGO_MANIFEST_DIR"))
@@ -53,7 +59,10 @@ pub fn module_dir() -> &'static Path {
 /// If there is none of this name, or it is no YAML.
 #[must_use]
 pub fn shipped(name: &str) -> Value {
-    let path = Path::new(FILTER).join("envoy").join(name).with_extension("yaml");
+    let path = Path::new(FILTER)
+        .join("envoy")
+        .join(name)
+        .with_extension("yaml");
     let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path:?}: {error}"));
     serde_saphyr::from_str(&text).unwrap_or_else(|error| panic!("{path:?}: {error}"))
 }

@@ -9,7 +9,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use dubbo_codec::hessian2::{Value, Writer, decode};
-use dubbo_codec::{Assembler, FrameHead, FrameKind, Limits, Outcome, Reply, Request, Response, Text};
+use dubbo_codec::{
+    Assembler, FrameHead, FrameKind, Limits, Outcome, Reply, Request, Response, Text,
+};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
@@ -59,12 +61,25 @@ impl Call {
     #[must_use]
     pub fn frame(&self, id: i64) -> Vec<u8> {
         let mut writer = Writer::new();
-        for text in ["2.0.2", &self.interface, "0.0.0", &self.method, "Ljava/lang/String;", &self.argument] {
+        for text in [
+            "2.0.2",
+            &self.interface,
+            "0.0.0",
+            &self.method,
+            "Ljava/lang/String;",
+            &self.argument,
+        ] {
             writer.string(Text::new(text));
         }
-        let path = [("path", self.interface.as_str()), ("interface", &self.interface)];
+        let path = [
+            ("path", self.interface.as_str()),
+            ("interface", &self.interface),
+        ];
         writer.begin_map(None);
-        for (key, value) in path.into_iter().chain(self.attachments.iter().map(|(k, v)| (&k[..], &v[..]))) {
+        for (key, value) in path
+            .into_iter()
+            .chain(self.attachments.iter().map(|(k, v)| (&k[..], &v[..])))
+        {
             writer.string(Text::new(key));
             writer.string(Text::new(value));
         }
@@ -94,16 +109,19 @@ impl Answer {
             Err(error) => format!("unreadable: {error}"),
             Ok(response) => match response.outcome() {
                 Outcome::Null => "null".to_owned(),
-                Outcome::Failed(text) => text.unwrap_or(Text::EMPTY).to_str_lossy().into_owned(),
+                Outcome::Failed(text) => text.unwrap_or(Text::new("")).to_str_lossy().into_owned(),
                 Outcome::Value(value) => string_of(value),
                 Outcome::Exception(exception) => format!(
                     "{}: {}",
-                    exception.class.unwrap_or(Text::EMPTY).to_str_lossy(),
-                    exception.message.unwrap_or(Text::EMPTY).to_str_lossy()
+                    exception.class.unwrap_or(Text::new("")).to_str_lossy(),
+                    exception.message.unwrap_or(Text::new("")).to_str_lossy()
                 ),
             },
         };
-        Self { status: head.status.0, text }
+        Self {
+            status: head.status.0,
+            text,
+        }
     }
 }
 
@@ -128,7 +146,9 @@ impl WireConsumer {
     /// # Panics
     /// If nobody listens.
     pub async fn connect(port: u16) -> Self {
-        let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await.expect("a listener");
+        let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port))
+            .await
+            .expect("a listener");
         let address = stream.local_addr().expect("an address");
         let (read, write) = stream.into_split();
         let waiting = Waiting::default();
@@ -157,7 +177,9 @@ impl WireConsumer {
         let id = self.last.fetch_add(1, Ordering::Relaxed);
         let (sender, receiver) = oneshot::channel();
         self.waiting.lock().expect("no panic").insert(id, sender);
-        self.send(&call.frame(id)).await.map_err(|error| error.to_string())?;
+        self.send(&call.frame(id))
+            .await
+            .map_err(|error| error.to_string())?;
         match tokio::time::timeout(CALL, receiver).await {
             Err(_) => Err(format!("no answer after {CALL:?}")),
             Ok(answer) => answer.map_err(|_| "the connection was closed".to_owned()),
@@ -175,12 +197,14 @@ impl WireConsumer {
     /// The next frame that is no answer to a call; `None` once the connection has ended.
     pub async fn other(&self) -> Option<Other> {
         let mut others = self.others.lock().await;
-        tokio::time::timeout(CALL, others.recv()).await.expect("a frame, or the end")
+        tokio::time::timeout(CALL, others.recv())
+            .await
+            .expect("a frame, or the end")
     }
 }
 
 async fn receive(mut read: OwnedReadHalf, waiting: Waiting, others: mpsc::UnboundedSender<Other>) {
-    let mut assembler = Assembler::new(Limits { max_body: i32::MAX as u32, ..Limits::default() });
+    let mut assembler = Assembler::new(any_length());
     let mut buffer = vec![0; 64 * 1024];
     while let Ok(n @ 1..) = read.read(&mut buffer).await {
         let mut chunk = &buffer[..n];
@@ -232,7 +256,9 @@ impl WireProvider {
     /// # Panics
     /// If the port is taken.
     pub async fn start(port: u16, methods: Methods) -> Arc<Self> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await.expect("a free port");
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))
+            .await
+            .expect("a free port");
         let provider = Arc::new(Self::default());
         let shared = Arc::clone(&provider);
         tokio::spawn(async move {
@@ -269,7 +295,7 @@ async fn serve(provider: Arc<WireProvider>, stream: TcpStream, methods: Methods)
             }
         }
     });
-    let mut assembler = Assembler::new(Limits { max_body: i32::MAX as u32, ..Limits::default() });
+    let mut assembler = Assembler::new(any_length());
     let mut buffer = vec![0; 64 * 1024];
     loop {
         let n = tokio::select! {
@@ -281,13 +307,17 @@ async fn serve(provider: Arc<WireProvider>, stream: TcpStream, methods: Methods)
             let (head, bytes) = (*frame.head(), frame.bytes().to_vec());
             provider.seen.lock().expect("no panic").push(bytes.clone());
             if head.event || head.kind == FrameKind::Response {
-                if let Some(reply) = head.heartbeat_reply().filter(|_| head.event && head.two_way) {
+                if let Some(reply) = head
+                    .heartbeat_reply()
+                    .filter(|_| head.event && head.two_way)
+                {
                     drop(answers.send(Some(reply)));
                 }
                 continue;
             }
             let deed = {
-                let request = Request::parse(&head, &bytes[FrameHead::LEN..], &Limits::default()).expect("a request");
+                let request = Request::parse(&head, &bytes[FrameHead::LEN..], &Limits::default())
+                    .expect("a request");
                 let mut arguments = request.arguments();
                 let argument = string_of(arguments.next().unwrap_or_default());
                 methods(&request.peek().method.to_str_lossy(), &argument)
@@ -300,7 +330,11 @@ async fn serve(provider: Arc<WireProvider>, stream: TcpStream, methods: Methods)
     }
 }
 
-async fn carry_out(mut deed: Deed, head: FrameHead, answers: mpsc::UnboundedSender<Option<Vec<u8>>>) {
+async fn carry_out(
+    mut deed: Deed,
+    head: FrameHead,
+    answers: mpsc::UnboundedSender<Option<Vec<u8>>>,
+) {
     let mut before = Vec::new();
     loop {
         deed = match deed {
@@ -340,4 +374,10 @@ fn string_of(bytes: &[u8]) -> String {
         },
         Err(error) => format!("unreadable: {error}"),
     }
+}
+
+fn any_length() -> Limits {
+    let mut limits = Limits::default();
+    limits.max_body = i32::MAX as u32;
+    limits
 }
