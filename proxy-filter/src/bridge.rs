@@ -20,9 +20,10 @@ use std::sync::Arc;
 use crate::abi::{Buffer, EnvoyPtr, ModulePtr};
 use crate::call::{Exchange, Noted, Output};
 use crate::config::Config;
-use crate::envoy::{Bridge, Level, bytes_of, log};
+use crate::envoy::{Bridge, bytes_of};
 use crate::guard::{guard, provoke};
 use crate::metrics::{self, Counter, Event};
+use crate::module::refuse;
 
 const NAME: &[u8] = b"http_to_dubbo";
 /// What a caller gets whose provider's bytes made no sense. It is a 5xx of ours and no gateway error:
@@ -71,8 +72,11 @@ impl Call {
         }
         let whole = output.end && output.headers.is_some() && !self.gone.get();
         if let Some(headers) = output.headers {
-            let pairs: Vec<(&[u8], &[u8])> =
-                headers.headers.iter().map(|(name, value)| (&name[..], &value[..])).collect();
+            let pairs: Vec<(&[u8], &[u8])> = headers
+                .headers
+                .iter()
+                .map(|(name, value)| (&name[..], &value[..]))
+                .collect();
             self.headers_sent.set(true);
             if whole {
                 return bridge.respond(headers.status.into(), &pairs, &output.body);
@@ -114,6 +118,14 @@ fn count(noted: Noted) {
     }
 }
 
+fn options_of(name: &[u8], options: &[u8]) -> Result<Config, String> {
+    if name != NAME {
+        let name = String::from_utf8_lossy(name);
+        return Err(format!("no bridge \"{name}\"; there is \"http_to_dubbo\""));
+    }
+    Config::parse(options).map_err(|error| error.to_string())
+}
+
 /// Runs a hook of a call. After a panic the call is over, and its connection with it.
 fn hook(envoy: EnvoyPtr, ours: ModulePtr, feed: impl FnOnce(Bridge, &mut Exchange)) {
     // SAFETY: Envoy passes what `new` has returned; it is not destroyed yet, and all is on one thread.
@@ -140,12 +152,9 @@ extern "C" fn envoy_dynamic_module_on_upstream_http_tcp_bridge_config_new(
     let body = || {
         // SAFETY: Envoy's arguments are valid during the hook.
         let (name, options) = unsafe { (bytes_of(name), bytes_of(options)) };
-        match crate::module::options(name, &[NAME], options) {
+        match options_of(name, options) {
             Ok(config) => Arc::into_raw(Arc::new(config)).cast(),
-            Err(reason) => {
-                log(Level::Error, || format!("dubbo: configuration refused: {reason}"));
-                ptr::null()
-            }
+            Err(reason) => refuse(&reason),
         }
     };
     guard(body, ptr::null, ptr::null())
@@ -154,7 +163,11 @@ extern "C" fn envoy_dynamic_module_on_upstream_http_tcp_bridge_config_new(
 #[unsafe(no_mangle)]
 extern "C" fn envoy_dynamic_module_on_upstream_http_tcp_bridge_config_destroy(config: ModulePtr) {
     // SAFETY: it is what `config_new` has returned, and Envoy has no more use for it.
-    guard(|| drop(unsafe { Arc::from_raw(config.cast::<Config>()) }), || (), ());
+    guard(
+        || drop(unsafe { Arc::from_raw(config.cast::<Config>()) }),
+        || (),
+        (),
+    );
 }
 
 #[unsafe(no_mangle)]
@@ -235,9 +248,9 @@ extern "C" fn envoy_dynamic_module_on_upstream_http_tcp_bridge_on_upstream_data(
     end: bool,
 ) {
     hook(envoy, ours, |bridge, exchange| {
-        bridge.lend_response(|bytes| exchange.provider_data(bytes));
+        bridge.lend_response(|bytes| exchange.provider_data(bytes, false));
         if end {
-            exchange.provider_ended();
+            exchange.provider_data(&[], true);
         }
     });
 }

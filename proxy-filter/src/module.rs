@@ -4,7 +4,7 @@
 use std::ffi::c_char;
 use std::ptr;
 
-use crate::abi;
+use crate::abi::{self, ModulePtr};
 use crate::envoy::{Level, log};
 use crate::guard::{guard, log_panics};
 
@@ -28,4 +28,13 @@ extern "C" fn envoy_dynamic_module_on_program_init() -> *const c_char {
         version.as_ptr()
     };
     guard(body, ptr::null, ptr::null())
+}
+
+/// What a hook answers to a configuration that is not used: Envoy keeps the one it has, and the log
+/// says why.
+pub(crate) fn refuse(reason: &str) -> ModulePtr {
+    log(Level::Error, || {
+        format!("dubbo: configuration refused: {reason}")
+    });
+    ptr::null()
 }

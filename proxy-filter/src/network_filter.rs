@@ -20,9 +20,11 @@ use crate::abi::{
     Buffer, CONTINUE, EVENT_LOCAL_CLOSE, EVENT_REMOTE_CLOSE, EnvoyPtr, Header, ModulePtr,
     STOP_ITERATION,
 };
-use crate::envoy::{Level, Metrics, Network, NetworkConfig, Scheduler, bytes_of, log};
+use crate::config::Config as Options;
+use crate::envoy::{Metrics, Network, NetworkConfig, Scheduler, bytes_of};
 use crate::guard::guard;
 use crate::metrics::{self, Event, Gauge};
+use crate::module::refuse;
 use crate::network_filter::observe::Observe;
 
 /// The event of the hook `scheduled` that closes a connection after a panic. Parts use small numbers.
@@ -100,7 +102,8 @@ struct Filter {
     closed: Cell<bool>,
 }
 
-fn configure(config: EnvoyPtr, name: &[u8], _options: &[u8]) -> Result<Arc<Config>, String> {
+fn configure(config: EnvoyPtr, name: &[u8], options: &[u8]) -> Result<Arc<Config>, String> {
+    let options = Options::parse(options).map_err(|error| error.to_string())?;
     let kind = match name {
         b"dubbo_observe" => Kind::Observe,
         other => {
@@ -212,12 +215,7 @@ extern "C" fn envoy_dynamic_module_on_network_filter_config_new(
         let (name, options) = unsafe { (bytes_of(name), bytes_of(options)) };
         match configure(config, name, options) {
             Ok(config) => Arc::into_raw(config).cast(),
-            Err(reason) => {
-                log(Level::Error, || {
-                    format!("dubbo: configuration refused: {reason}")
-                });
-                ptr::null()
-            }
+            Err(reason) => refuse(&reason),
         }
     };
     guard(body, ptr::null, ptr::null())
