@@ -120,6 +120,12 @@ metrics! {
         BytesIn = "dubbo.bytes.in",
         /// Bytes of Dubbo to the application.
         BytesOut = "dubbo.bytes.out",
+        /// Bytes of Dubbo from providers, over transport sockets.
+        ProviderBytesIn = "dubbo.provider.bytes.in",
+        /// Bytes of Dubbo to providers, over transport sockets.
+        ProviderBytesOut = "dubbo.provider.bytes.out",
+        /// Connections to providers, over transport sockets.
+        ProviderConnections = "dubbo.provider.connections",
         /// Connections that were told to go elsewhere before they were closed.
         Drains = "dubbo.drains",
         /// Panics that were caught; each closed one connection or refused one configuration.
