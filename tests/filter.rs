@@ -6,6 +6,7 @@
 
 #![expect(clippy::unwrap_used, reason = "everything here is part of a test")]
 
+mod bridge;
 mod calls;
 mod events;
 mod failures;
@@ -18,9 +19,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use support::{
-    CallAnswer, Deed, Envoy, EnvoySettings, Methods, module_dir, shipped, wait_until,
-};
+use support::{CallAnswer, Deed, Envoy, EnvoySettings, Methods, module_dir, shipped, wait_until};
 
 const SOON: Duration = Duration::from_secs(10);
 const GREETER: &str = "com.acme.Greeter";

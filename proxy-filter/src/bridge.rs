@@ -248,7 +248,10 @@ extern "C" fn envoy_dynamic_module_on_upstream_http_tcp_bridge_on_upstream_data(
     end: bool,
 ) {
     hook(envoy, ours, |bridge, exchange| {
-        bridge.lend_response(|bytes| exchange.provider_data(bytes, false));
+        bridge.lend_response(|bytes| {
+            provoke(bytes);
+            exchange.provider_data(bytes, false);
+        });
         if end {
             exchange.provider_data(&[], true);
         }

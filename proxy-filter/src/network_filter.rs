@@ -11,6 +11,7 @@
 #![allow(unsafe_code)]
 
 mod observe;
+mod translate;
 
 use std::cell::Cell;
 use std::ptr;
@@ -20,12 +21,13 @@ use crate::abi::{
     Buffer, CONTINUE, EVENT_LOCAL_CLOSE, EVENT_REMOTE_CLOSE, EnvoyPtr, Header, ModulePtr,
     STOP_ITERATION,
 };
-use crate::config::Config as Options;
+use crate::config::{Config as Options, Mode};
 use crate::envoy::{Metrics, Network, NetworkConfig, Scheduler, bytes_of};
 use crate::guard::guard;
 use crate::metrics::{self, Event, Gauge};
 use crate::module::refuse;
 use crate::network_filter::observe::Observe;
+use crate::network_filter::translate::Translate;
 
 /// The event of the hook `scheduled` that closes a connection after a panic. Parts use small numbers.
 const CLOSE: u64 = u64::MAX;
@@ -80,9 +82,10 @@ impl Share {
     }
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Which filter it is.
 enum Kind {
     Observe,
+    Translate(Arc<Options>),
 }
 
 /// One configuration of a filter.
@@ -106,9 +109,12 @@ fn configure(config: EnvoyPtr, name: &[u8], options: &[u8]) -> Result<Arc<Config
     let options = Options::parse(options).map_err(|error| error.to_string())?;
     let kind = match name {
         b"dubbo_observe" => Kind::Observe,
+        b"dubbo_to_http2" if options.mode == Mode::Observe => Kind::Observe,
+        b"dubbo_to_http2" => Kind::Translate(Arc::new(options)),
         other => {
             let other = String::from_utf8_lossy(other);
-            return Err(format!("no network filter \"{other}\""));
+            let known = "there are \"dubbo_to_http2\" and \"dubbo_observe\"";
+            return Err(format!("no network filter \"{other}\"; {known}"));
         }
     };
     // SAFETY: the hook that makes the configuration is running.
@@ -119,8 +125,9 @@ fn configure(config: EnvoyPtr, name: &[u8], options: &[u8]) -> Result<Arc<Config
 
 impl Filter {
     fn new(config: Arc<Config>, envoy: Network) -> Self {
-        let part: Box<dyn Part> = match config.kind {
+        let part: Box<dyn Part> = match &config.kind {
             Kind::Observe => Box::new(Observe::default()),
+            Kind::Translate(options) => Box::new(Translate::new(Arc::clone(options))),
         };
         Self {
             config,

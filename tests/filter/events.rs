@@ -5,7 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use dubbo_codec::FrameHead;
-use support::{Call, ConsumerSettings, Deed, DubboVersion, Methods, WireConsumer, WireProvider, isolated, wait_until};
+use support::{
+    Call, ConsumerSettings, Deed, DubboVersion, Methods, WireConsumer, WireProvider, isolated,
+    wait_until,
+};
 
 use super::{GREETER, SOON, WAYS, Way, answered, caller, cluster, echo, envoy, lines, metric};
 
@@ -24,13 +27,26 @@ fn a_heartbeat_of_the_caller_is_answered_here() {
             for _ in 0..3 {
                 consumer.send(HEARTBEAT).await.unwrap();
                 let answer = consumer.other().await.unwrap();
-                assert_eq!(answer, b"\xda\xbb\x22\x14\0\0\0\0\0\0\x01\x09\0\0\0\x01N", "{way:?}");
+                assert_eq!(
+                    answer, b"\xda\xbb\x22\x14\0\0\0\0\0\0\x01\x09\0\0\0\x01N",
+                    "{way:?}"
+                );
             }
-            assert_eq!(consumer.call(&Call::new(GREETER, "greet", "Ann")).await, answered("Ann from v1"));
+            assert_eq!(
+                consumer.call(&Call::new(GREETER, "greet", "Ann")).await,
+                answered("Ann from v1")
+            );
             metric(&envoy, "dubbo.requests.heartbeat", 3).await;
             envoy.stop().await;
         }
-        assert_eq!(provider.seen().iter().filter(|frame| frame[2] & 0x20 != 0).count(), 0);
+        assert_eq!(
+            provider
+                .seen()
+                .iter()
+                .filter(|frame| frame[2] & 0x20 != 0)
+                .count(),
+            0
+        );
     });
 }
 
@@ -41,13 +57,22 @@ fn java_s_heartbeats_keep_a_connection() {
         let _provider = WireProvider::start(20881, echo("v1")).await;
         let envoy = envoy(&caller(Way::Bridge)).start().await;
         let mut consumer = ConsumerSettings::new(DubboVersion::V3_3, "N/A", GREETER)
-            .set("reference.url", format!("dubbo://127.0.0.1:20880/{GREETER}?heartbeat=1000"))
+            .set(
+                "reference.url",
+                format!("dubbo://127.0.0.1:20880/{GREETER}?heartbeat=1000"),
+            )
             .start()
             .await;
         assert_eq!(consumer.call("greet Ann").await, "RESULT Ann from v1");
         wait_until("two heartbeats", SOON, async || {
-            let seen = envoy.stat("dynamicmodulescustom.dubbo.requests.heartbeat").await?;
-            if seen >= 2 { Ok(()) } else { Err(seen.to_string()) }
+            let seen = envoy
+                .stat("dynamicmodulescustom.dubbo.requests.heartbeat")
+                .await?;
+            if seen >= 2 {
+                Ok(())
+            } else {
+                Err(seen.to_string())
+            }
         })
         .await;
         assert_eq!(consumer.call("greet Bob").await, "RESULT Bob from v1");
@@ -62,20 +87,43 @@ fn a_one_way_call_arrives_and_is_not_answered() {
             let port = if way == Way::Bridge { 20881 } else { 20882 };
             let provider = WireProvider::start(port, echo("v1")).await;
             let mut bootstrap = caller(way);
-            super::set(&mut bootstrap, "/static_resources/clusters/0", cluster(way, "v1", &[port]));
+            super::set(
+                &mut bootstrap,
+                "/static_resources/clusters/0",
+                cluster(way, "v1", &[port]),
+            );
             let envoy = envoy(&bootstrap).start().await;
             let consumer = WireConsumer::connect(20880).await;
             for id in 1..=5 {
-                consumer.send(&Call::new(GREETER, "notify", "Ann").one_way().frame(id)).await.unwrap();
+                consumer
+                    .send(&Call::new(GREETER, "notify", "Ann").one_way().frame(id))
+                    .await
+                    .unwrap();
             }
-            assert_eq!(consumer.call(&Call::new(GREETER, "greet", "Ann")).await, answered("Ann from v1"));
+            assert_eq!(
+                consumer.call(&Call::new(GREETER, "greet", "Ann")).await,
+                answered("Ann from v1")
+            );
             wait_until("all of them", SOON, async || {
-                let one_way = provider.seen().iter().filter(|frame| frame[2] == 0x82).count();
-                if one_way == 5 { Ok(()) } else { Err(one_way.to_string()) }
+                let one_way = provider
+                    .seen()
+                    .iter()
+                    .filter(|frame| frame[2] == 0x82)
+                    .count();
+                if one_way == 5 {
+                    Ok(())
+                } else {
+                    Err(one_way.to_string())
+                }
             })
             .await;
             let calls = lines(&envoy, "call ", 6).await;
-            assert!(calls.iter().all(|call| call.contains("cluster=v1 code=200")), "{calls:#?}");
+            assert!(
+                calls
+                    .iter()
+                    .all(|call| call.contains("cluster=v1 code=200")),
+                "{calls:#?}"
+            );
             metric(&envoy, "dubbo.requests.one_way", 5).await;
             metric(&envoy, "dubbo.requests.active", 0).await;
             // The next frame is the answer to this, so nothing else came before it.
@@ -105,7 +153,11 @@ fn what_a_provider_sends_beside_answers_disturbs_nothing() {
             });
             let provider = WireProvider::start(port, methods).await;
             let mut bootstrap = caller(way);
-            super::set(&mut bootstrap, "/static_resources/clusters/0", cluster(way, "v1", &[port]));
+            super::set(
+                &mut bootstrap,
+                "/static_resources/clusters/0",
+                cluster(way, "v1", &[port]),
+            );
             let envoy = envoy(&bootstrap).start().await;
             let consumer = WireConsumer::connect(20880).await;
             for method in ["heartbeat", "callback", "late", "readonly", "heartbeat"] {
@@ -114,13 +166,59 @@ fn what_a_provider_sends_beside_answers_disturbs_nothing() {
             }
             wait_until("the answers to the provider", SOON, async || {
                 let seen = provider.seen();
-                let heartbeats = seen.iter().filter(|frame| frame[2..4] == [0x22, 20]).count();
-                let refused = seen.iter().filter(|frame| frame[2] == 0x02 && frame[3] == 40).count();
-                if (heartbeats, refused) == (2, 1) { Ok(()) } else { Err(format!("{heartbeats} {refused}")) }
+                let heartbeats = seen
+                    .iter()
+                    .filter(|frame| frame[2..4] == [0x22, 20])
+                    .count();
+                let refused = seen
+                    .iter()
+                    .filter(|frame| frame[2] == 0x02 && frame[3] == 40)
+                    .count();
+                if (heartbeats, refused) == (2, 1) {
+                    Ok(())
+                } else {
+                    Err(format!("{heartbeats} {refused}"))
+                }
             })
             .await;
             metric(&envoy, "dubbo.responses.late", 1).await;
             metric(&envoy, "dubbo.requests.reverse", 1).await;
+            envoy.stop().await;
+        }
+    });
+}
+
+/// A heartbeat of the provider's behind an answer, cut in two by the network: the second half comes when
+/// the call is over, and must not be taken for the next answer's beginning.
+#[test]
+fn half_a_frame_behind_an_answer_disturbs_nothing() {
+    isolated(async || {
+        let methods: Methods = Arc::new(|method, argument| {
+            let answer = Box::new(Deed::Return(argument.to_owned()));
+            match method {
+                "greet" => *answer,
+                _ => {
+                    let (first, second) = HEARTBEAT.split_at(10);
+                    Deed::Followed(
+                        answer,
+                        first.to_vec(),
+                        Duration::from_millis(300),
+                        second.to_vec(),
+                    )
+                }
+            }
+        });
+        let _provider = WireProvider::start(20881, methods).await;
+        for way in WAYS {
+            let envoy = envoy(&caller(way)).start().await;
+            let consumer = WireConsumer::connect(20880).await;
+            for pause in [0, 100, 500] {
+                let cut = consumer.call(&Call::new(GREETER, "cut", "cut")).await;
+                assert_eq!(cut, answered("cut"), "{way:?}");
+                tokio::time::sleep(Duration::from_millis(pause)).await;
+                let next = consumer.call(&Call::new(GREETER, "greet", "next")).await;
+                assert_eq!(next, answered("next"), "{way:?} after {pause} ms");
+            }
             envoy.stop().await;
         }
     });
@@ -131,16 +229,24 @@ fn what_a_provider_sends_beside_answers_disturbs_nothing() {
 fn a_connection_that_drains_is_told_before_it_is_closed() {
     isolated(async || {
         let methods: Methods = Arc::new(|_, argument| {
-            Deed::After(Duration::from_millis(1500), Box::new(Deed::Return(argument.to_owned())))
+            Deed::After(
+                Duration::from_millis(1500),
+                Box::new(Deed::Return(argument.to_owned())),
+            )
         });
         let _provider = WireProvider::start(20881, methods).await;
         let mut bootstrap = caller(Way::Bridge);
         let filter = "/static_resources/listeners/0/filter_chains/0/filters";
-        super::set(&mut bootstrap, &format!("{filter}/0/typed_config/filter_config/value"), serde_json::json!({"drain_ms": 1000}));
+        super::set(
+            &mut bootstrap,
+            &format!("{filter}/0/typed_config/filter_config/value"),
+            serde_json::json!({"drain_ms": 1000}),
+        );
         let envoy = envoy(&bootstrap).drain_seconds(1).start().await;
         let consumer = Arc::new(WireConsumer::connect(20880).await);
         let slow = Arc::clone(&consumer);
-        let call = tokio::spawn(async move { slow.call(&Call::new(GREETER, "greet", "Ann")).await });
+        let call =
+            tokio::spawn(async move { slow.call(&Call::new(GREETER, "greet", "Ann")).await });
         metric(&envoy, "dubbo.requests.active", 1).await;
         envoy.post("/drain_listeners?graceful").await.unwrap();
         let notice = consumer.other().await.unwrap();

@@ -6,16 +6,25 @@ use std::time::Duration;
 use serde_json::json;
 use support::{Call, Deed, Methods, WireConsumer, WireProvider, isolated, wait_until};
 
-use super::{GREETER, ROUTES, SOON, WAYS, Way, add_http_filter, answered, caller, cluster, echo, ended, envoy, lines, metric, set};
+use super::{
+    GREETER, ROUTES, SOON, WAYS, Way, add_http_filter, answered, caller, cluster, echo, ended,
+    envoy, lines, metric, set,
+};
 
 /// Methods by name: what a provider does in these tests.
 fn methods() -> Methods {
     Arc::new(|method, argument| match method {
-        "slow" => Deed::After(Duration::from_secs(2), Box::new(Deed::Return("late".to_owned()))),
+        "slow" => Deed::After(
+            Duration::from_secs(2),
+            Box::new(Deed::Return("late".to_owned())),
+        ),
         "close" => Deed::Close,
         "broken" => Deed::Fail(80, "out of order".to_owned()),
         "busy" => Deed::Fail(100, "no thread".to_owned()),
-        "throw" => Deed::Throw("java.lang.IllegalStateException".to_owned(), argument.to_owned()),
+        "throw" => Deed::Throw(
+            "java.lang.IllegalStateException".to_owned(),
+            argument.to_owned(),
+        ),
         _ => Deed::Return(format!("{argument} from v1")),
     })
 }
@@ -30,25 +39,44 @@ fn what_has_no_route_or_is_forbidden_is_told_so() {
         let provider = WireProvider::start(20881, methods()).await;
         for way in WAYS {
             let mut bootstrap = caller(way);
-            add_http_filter(&mut bootstrap, json!({
-                "name": "envoy.filters.http.rbac",
-                "typed_config": {
-                    "@type": "type.googleapis.com/envoy.extensions.filters.http.rbac.v3.RBAC",
-                    "rules": {"action": "DENY", "policies": {"no": {
-                        "permissions": [{"url_path": {"path": {"exact": "/com.acme.Greeter/forbidden"}}}],
-                        "principals": [{"any": true}],
-                    }}},
-                },
-            }));
+            add_http_filter(
+                &mut bootstrap,
+                json!({
+                    "name": "envoy.filters.http.rbac",
+                    "typed_config": {
+                        "@type": "type.googleapis.com/envoy.extensions.filters.http.rbac.v3.RBAC",
+                        "rules": {"action": "DENY", "policies": {"no": {
+                            "permissions": [{"url_path": {"path": {"exact": "/com.acme.Greeter/forbidden"}}}],
+                            "principals": [{"any": true}],
+                        }}},
+                    },
+                }),
+            );
             let envoy = envoy(&bootstrap).start().await;
             let consumer = WireConsumer::connect(20880).await;
-            assert_eq!(consumer.call(&call("forbidden")).await, ended(40, "RBAC: access denied"));
-            let unknown = consumer.call(&Call::new("com.acme.Unknown", "greet", "Ann")).await.unwrap();
+            assert_eq!(
+                consumer.call(&call("forbidden")).await,
+                ended(40, "RBAC: access denied")
+            );
+            let unknown = consumer
+                .call(&Call::new("com.acme.Unknown", "greet", "Ann"))
+                .await
+                .unwrap();
             assert_eq!(unknown.status, 60, "{unknown:?}");
             assert_eq!(consumer.call(&call("greet")).await, answered("Ann from v1"));
             let calls = lines(&envoy, "call ", 3).await;
-            let expected = ["cluster=- code=403", "cluster=- code=404", "cluster=v1 code=200 dubbo=20"];
-            assert!(calls.iter().zip(expected).all(|(call, end)| call.contains(end)), "{calls:#?}");
+            let expected = [
+                "cluster=- code=403",
+                "cluster=- code=404",
+                "cluster=v1 code=200 dubbo=20",
+            ];
+            assert!(
+                calls
+                    .iter()
+                    .zip(expected)
+                    .all(|(call, end)| call.contains(end)),
+                "{calls:#?}"
+            );
             metric(&envoy, "dubbo.local_replies", 2).await;
             envoy.stop().await;
         }
@@ -62,16 +90,27 @@ fn a_call_that_takes_too_long_ends_with_a_timeout() {
         let _provider = WireProvider::start(20881, methods()).await;
         for way in WAYS {
             let mut bootstrap = caller(way);
-            set(&mut bootstrap, ROUTES, json!([
-                {"match": {"prefix": "/"}, "route": {"cluster": "v1", "timeout": "0.5s"}}
-            ]));
+            set(
+                &mut bootstrap,
+                ROUTES,
+                json!([
+                    {"match": {"prefix": "/"}, "route": {"cluster": "v1", "timeout": "0.5s"}}
+                ]),
+            );
             let envoy = envoy(&bootstrap).start().await;
             let consumer = WireConsumer::connect(20880).await;
             let late = consumer.call(&call("slow")).await.unwrap();
             assert_eq!(late.status, 31, "{way:?}: {late:?}");
-            assert_eq!(consumer.call(&call("greet")).await, answered("Ann from v1"), "{way:?}");
+            assert_eq!(
+                consumer.call(&call("greet")).await,
+                answered("Ann from v1"),
+                "{way:?}"
+            );
             let calls = lines(&envoy, "call ", 2).await;
-            assert!(calls[0].contains("cluster=v1 code=504") && calls[0].contains("flags=UT"), "{calls:#?}");
+            assert!(
+                calls[0].contains("cluster=v1 code=504") && calls[0].contains("flags=UT"),
+                "{calls:#?}"
+            );
             metric(&envoy, "dubbo.requests.active", 0).await;
             envoy.stop().await;
         }
@@ -84,22 +123,34 @@ fn a_failure_is_retried_if_the_route_says_so_and_not_otherwise() {
         let provider = WireProvider::start(20881, methods()).await;
         for way in WAYS {
             let mut bootstrap = caller(way);
-            set(&mut bootstrap, ROUTES, json!([
-                {"match": {"path": "/com.acme.Greeter/broken"}, "route": {
-                    "cluster": "v1", "retry_policy": {"retry_on": "5xx", "num_retries": 2}
-                }},
-                // What Istio does if nobody says anything else.
-                {"match": {"prefix": "/"}, "route": {"cluster": "v1", "retry_policy": {
-                    "retry_on": "connect-failure,refused-stream,unavailable,cancelled,retriable-status-codes",
-                    "retriable_status_codes": [503], "num_retries": 2
-                }}},
-            ]));
+            set(
+                &mut bootstrap,
+                ROUTES,
+                json!([
+                    {"match": {"path": "/com.acme.Greeter/broken"}, "route": {
+                        "cluster": "v1", "retry_policy": {"retry_on": "5xx", "num_retries": 2}
+                    }},
+                    // What Istio does if nobody says anything else.
+                    {"match": {"prefix": "/"}, "route": {"cluster": "v1", "retry_policy": {
+                        "retry_on": "connect-failure,refused-stream,unavailable,cancelled,retriable-status-codes",
+                        "retriable_status_codes": [503], "num_retries": 2
+                    }}},
+                ]),
+            );
             let envoy = envoy(&bootstrap).start().await;
             let consumer = WireConsumer::connect(20880).await;
             let before = provider.seen().len();
-            assert_eq!(consumer.call(&call("broken")).await, ended(80, "out of order"), "{way:?}");
+            assert_eq!(
+                consumer.call(&call("broken")).await,
+                ended(80, "out of order"),
+                "{way:?}"
+            );
             assert_eq!(provider.seen().len() - before, 3, "{way:?}");
-            assert_eq!(consumer.call(&call("busy")).await, ended(100, "no thread"), "{way:?}");
+            assert_eq!(
+                consumer.call(&call("busy")).await,
+                ended(100, "no thread"),
+                "{way:?}"
+            );
             let exception = answered("java.lang.IllegalStateException: Ann");
             assert_eq!(consumer.call(&call("throw")).await, exception, "{way:?}");
             assert_eq!(provider.seen().len() - before, 5, "{way:?}");
@@ -107,8 +158,14 @@ fn a_failure_is_retried_if_the_route_says_so_and_not_otherwise() {
             assert_eq!(closed.status, 80, "{way:?}: {closed:?}");
             assert_eq!(provider.seen().len() - before, 6, "{way:?}: executed once");
             let calls = lines(&envoy, "call ", 4).await;
-            assert!(calls[0].contains("code=500 dubbo=80") && calls[0].contains("flags=URX attempts=3"), "{calls:#?}");
-            assert!(calls[1].contains("code=429 dubbo=100") && calls[1].contains("attempts=1"), "{calls:#?}");
+            assert!(
+                calls[0].contains("code=500 dubbo=80") && calls[0].contains("flags=URX attempts=3"),
+                "{calls:#?}"
+            );
+            assert!(
+                calls[1].contains("code=429 dubbo=100") && calls[1].contains("attempts=1"),
+                "{calls:#?}"
+            );
             assert!(calls[3].contains("flags=UC attempts=1"), "{calls:#?}");
             envoy.stop().await;
         }
@@ -127,7 +184,11 @@ fn a_provider_that_closes_ends_its_calls_and_no_others() {
             let (closed, fine) = tokio::join!(consumer.call(&slow), consumer.call(&other));
             assert_eq!(closed.unwrap().status, 80, "{way:?}");
             assert_eq!(fine, answered("Ann from v2"), "{way:?}");
-            assert_eq!(consumer.call(&call("greet")).await, answered("Ann from v1"), "{way:?}");
+            assert_eq!(
+                consumer.call(&call("greet")).await,
+                answered("Ann from v1"),
+                "{way:?}"
+            );
             metric(&envoy, "dubbo.requests.active", 0).await;
             envoy.stop().await;
         }
@@ -143,7 +204,10 @@ fn where_nobody_listens_a_call_fails_at_once() {
             let failed = consumer.call(&call("greet")).await.unwrap();
             assert_eq!(failed.status, 80, "{way:?}: {failed:?}");
             let calls = lines(&envoy, "call ", 1).await;
-            assert!(calls[0].contains("cluster=v1 code=503") && calls[0].contains("flags=UF"), "{calls:#?}");
+            assert!(
+                calls[0].contains("cluster=v1 code=503") && calls[0].contains("flags=UF"),
+                "{calls:#?}"
+            );
             envoy.stop().await;
         }
     });
@@ -171,14 +235,21 @@ fn an_endpoint_that_fails_is_ejected() {
             let consumer = WireConsumer::connect(20880).await;
             wait_until("the ejection", SOON, async || {
                 consumer.call(&call("greet")).await.unwrap();
-                match envoy.stat("cluster.v1.outlier_detection.ejections_active").await? {
+                match envoy
+                    .stat("cluster.v1.outlier_detection.ejections_active")
+                    .await?
+                {
                     1 => Ok(()),
                     other => Err(other.to_string()),
                 }
             })
             .await;
             for _ in 0..20 {
-                assert_eq!(consumer.call(&call("greet")).await, answered("Ann from good"), "{way:?}");
+                assert_eq!(
+                    consumer.call(&call("greet")).await,
+                    answered("Ann from good"),
+                    "{way:?}"
+                );
             }
             envoy.stop().await;
         }
@@ -212,17 +283,33 @@ fn garbage_leaves_nothing_behind() {
                 }
             }
             let consumer = WireConsumer::connect(20880).await;
-            assert_eq!(consumer.call(&call("greet")).await, answered("Ann from v1"), "{way:?}");
+            assert_eq!(
+                consumer.call(&call("greet")).await,
+                answered("Ann from v1"),
+                "{way:?}"
+            );
             drop(consumer);
-            for gauge in ["dubbo.connections.active", "dubbo.requests.active", "dubbo.buffered_bytes"] {
+            for gauge in [
+                "dubbo.connections.active",
+                "dubbo.requests.active",
+                "dubbo.buffered_bytes",
+            ] {
                 metric(&envoy, gauge, 0).await;
             }
             wait_until("no connection, no request", SOON, async || {
                 let mut open = 0;
-                for name in ["http.dubbo.downstream_cx_active", "http.dubbo.downstream_rq_active", "cluster.v1.upstream_rq_active"] {
+                for name in [
+                    "http.dubbo.downstream_cx_active",
+                    "http.dubbo.downstream_rq_active",
+                    "cluster.v1.upstream_rq_active",
+                ] {
                     open += envoy.stat(name).await?;
                 }
-                if open == 0 { Ok(()) } else { Err(open.to_string()) }
+                if open == 0 {
+                    Ok(())
+                } else {
+                    Err(open.to_string())
+                }
             })
             .await;
             metric(&envoy, "dubbo.panics", 0).await;

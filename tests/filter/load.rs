@@ -14,7 +14,10 @@ fn five_hundred_calls_at_once_on_one_connection() {
     isolated(async || {
         for way in WAYS {
             let methods: Methods = Arc::new(|_, argument| {
-                Deed::After(Duration::from_millis(200), Box::new(Deed::Return(argument.to_owned())))
+                Deed::After(
+                    Duration::from_millis(200),
+                    Box::new(Deed::Return(argument.to_owned())),
+                )
             });
             let port = if way == Way::Bridge { 20881 } else { 20882 };
             let provider = WireProvider::start(port, methods).await;
@@ -30,7 +33,10 @@ fn five_hundred_calls_at_once_on_one_connection() {
                 let consumer = Arc::clone(&consumer);
                 tokio::spawn(async move {
                     let text = format!("call {n}");
-                    (consumer.call(&Call::new(GREETER, "echo", &text)).await, answered(&text))
+                    (
+                        consumer.call(&Call::new(GREETER, "echo", &text)).await,
+                        answered(&text),
+                    )
                 })
             });
             for call in calls.collect::<Vec<_>>() {
@@ -39,7 +45,11 @@ fn five_hundred_calls_at_once_on_one_connection() {
             }
             match way {
                 Way::Socket => assert_eq!(provider.opened(), 1),
-                Way::Bridge => assert!((2..=CALLS).contains(&provider.opened()), "{}", provider.opened()),
+                Way::Bridge => assert!(
+                    (2..=CALLS).contains(&provider.opened()),
+                    "{}",
+                    provider.opened()
+                ),
             }
             metric(&envoy, "dubbo.requests.two_way", CALLS as u64).await;
             metric(&envoy, "dubbo.responses.ok", CALLS as u64).await;
@@ -62,12 +72,18 @@ fn a_stalled_provider_holds_up_its_own_calls_alone() {
             for n in 0..50 {
                 let consumer = Arc::clone(&consumer);
                 let argument = "x".repeat(n * 100);
-                tokio::spawn(async move { consumer.call(&Call::new(GREETER, "greet", &argument)).await });
+                tokio::spawn(async move {
+                    consumer.call(&Call::new(GREETER, "greet", &argument)).await
+                });
             }
             metric(&envoy, "dubbo.requests.active", 50).await;
             for _ in 0..50 {
                 let call = Call::new(GREETER, "greet", "Ann").with("region", "gray");
-                assert_eq!(consumer.call(&call).await, answered("Ann from v2"), "{way:?}");
+                assert_eq!(
+                    consumer.call(&call).await,
+                    answered("Ann from v2"),
+                    "{way:?}"
+                );
             }
             envoy.stop().await;
         }

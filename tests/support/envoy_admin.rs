@@ -67,7 +67,15 @@ impl Envoy {
     pub async fn post(&self, path: &str) -> Result<(), String> {
         let mut curl = Command::new("curl");
         let url = format!("http://127.0.0.1:{}{path}", self.admin);
-        curl.args(["-sS", "--fail-with-body", "--max-time", "10", "-X", "POST", &url]);
+        curl.args([
+            "-sS",
+            "--fail-with-body",
+            "--max-time",
+            "10",
+            "-X",
+            "POST",
+            &url,
+        ]);
         let mut curl = match &self.namespace {
             Some(namespace) => namespace.enter(&curl),
             None => curl,

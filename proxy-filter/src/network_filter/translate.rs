@@ -165,11 +165,16 @@ impl Part for Translate {
     fn write(&self, envoy: &Envoy<'_>, _end: bool) -> u32 {
         let mut length = 0;
         let outcome = self.step(true, |translator| {
-            length = envoy.filter.lend_write(|bytes| translator.from_http2(bytes));
+            length = envoy
+                .filter
+                .lend_write(|bytes| translator.from_http2(bytes));
         });
         if let Some(outcome) = outcome {
             envoy.filter.replace_write(length, &outcome.to_dubbo);
-            envoy.count(Event::Count(Counter::BytesOut, outcome.to_dubbo.len() as u64));
+            envoy.count(Event::Count(
+                Counter::BytesOut,
+                outcome.to_dubbo.len() as u64,
+            ));
             self.settle(envoy, &outcome, true);
         }
         CONTINUE
