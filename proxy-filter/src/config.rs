@@ -422,7 +422,7 @@ impl Config {
             return Err(ConfigError::new("limits.worker_bytes", problem));
         }
         for (name, is_prefix) in self.trace.patterns() {
-            if !is_prefix && self.attachments.header_of(name).is_some() {
+            if !is_prefix && self.attachments.names(name) {
                 return Err(ConfigError::new(
                     "trace",
                     format!("`{name}` is among `attachments` too"),
@@ -447,9 +447,9 @@ impl Config {
 
     /// The header of an attachment that is one.
     pub(crate) fn header_of(&self, attachment: &str) -> Option<std::borrow::Cow<'_, str>> {
-        self.attachments
+        self.trace
             .header_of(attachment)
-            .or_else(|| self.trace.header_of(attachment))
+            .or_else(|| self.attachments.header_of(attachment))
     }
 
     /// Whether a header stands for an attachment.

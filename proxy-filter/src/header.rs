@@ -181,6 +181,12 @@ impl AllowList {
         self.exact.iter().any(|entry| entry.spelled == attachment)
     }
 
+    /// Whether an attachment stands on the list by its name, however spelled.
+    pub(crate) fn names(&self, attachment: &str) -> bool {
+        let mut exact = self.exact.iter();
+        exact.any(|entry| entry.spelled.eq_ignore_ascii_case(attachment))
+    }
+
     /// The patterns, for a fingerprint.
     pub(crate) fn patterns(&self) -> impl Iterator<Item = (&str, bool)> {
         let exact = self.exact.iter().map(|entry| (&*entry.spelled, false));
