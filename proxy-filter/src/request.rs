@@ -20,10 +20,12 @@ use crate::seal::Sum;
 
 mod refusal;
 mod told;
+mod triple;
 mod write_back;
 
 pub use refusal::{Class, Refusal};
 use told::Told;
+pub use triple::triple_authority;
 pub use write_back::{is_untouched, write_back};
 
 /// What must be kept of a call to answer it.

@@ -347,7 +347,7 @@ fn what_cannot_be_told_is_refused() {
             "generic calls are not allowed here",
         ),
         (
-            hello.clone(),
+            hello,
             r#"{"serializations":["fastjson2"]}"#,
             Class::Serialization,
             "calls in hessian2 are not allowed here",
