@@ -242,8 +242,7 @@ impl Exchange {
     }
 
     fn is_awaited(&self, head: &FrameHead) -> bool {
-        let asked = matches!(&self.request, Request::Going { head: asked, .. } if asked.two_way && asked.id == head.id);
-        asked && self.answer == Answer::Waiting
+        matches!(&self.request, Request::Going { head: asked, .. } if asked.two_way && asked.id == head.id)
     }
 
     /// More of the provider's frame.
