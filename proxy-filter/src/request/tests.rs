@@ -412,12 +412,11 @@ fn a_refusal_tells_its_caller() {
         );
     }
     let one_way = recorded::request("3.3.6", "oneway");
-    assert_eq!(
-        to_headers(&frame(&one_way), &strict, &mut sink)
-            .unwrap_err()
-            .reply(),
-        b""
-    );
+    let heartbeat = b"\xda\xbb\xe2\0\0\0\0\0\0\0\0\x07\0\0\0\x01N".to_vec();
+    for nobody_waits in [one_way, heartbeat] {
+        let refusal = to_headers(&frame(&nobody_waits), &strict, &mut sink).unwrap_err();
+        assert_eq!(refusal.reply(), b"");
+    }
     assert!(sink.is_empty());
 }
 
