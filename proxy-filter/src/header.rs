@@ -163,26 +163,31 @@ pub(crate) fn percent_decode(mut text: &[u8]) -> Option<Vec<u8>> {
     Some(bytes)
 }
 
-/// A name as a segment of a path: unreserved characters and `$` as they are (RFC 3986 section 2.3),
-/// anything else encoded, so that no proxy has anything to normalise in it. `None` for what could
-/// be taken for another path, and for lone surrogates.
-pub(crate) fn path_segment(text: Text<'_>) -> Option<String> {
-    let mut segment = String::new();
-    for c in text.chars() {
-        match c.ok()? {
-            c if c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_' | '~' | '$') => {
-                segment.push(c)
-            }
-            '/' | '\\' | '\0'..' ' | '\x7f' => return None,
-            c => {
-                let mut bytes = [0; 4];
-                for byte in c.encode_utf8(&mut bytes).bytes() {
-                    push_percent(&mut segment, byte, b"0123456789ABCDEF");
+/// Appends a name as a segment of a path: unreserved characters and `$` as they are (RFC 3986
+/// section 2.3), anything else encoded, so that no proxy has anything to normalise in it. False for
+/// what could be taken for another path, and for lone surrogates.
+pub(crate) fn push_segment(path: &mut String, text: Text<'_>) -> bool {
+    let is_plain =
+        |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~' | b'$');
+    let start = path.len();
+    match text.as_str() {
+        Some(text) if text.bytes().all(is_plain) => path.push_str(text),
+        _ => {
+            for c in text.chars() {
+                let Ok(c) = c else { return false };
+                if matches!(c, '/' | '\\' | '\0'..=' ' | '\x7f') {
+                    return false;
+                }
+                for byte in c.encode_utf8(&mut [0; 4]).bytes() {
+                    match is_plain(byte) {
+                        true => path.push(char::from(byte)),
+                        false => push_percent(path, byte, b"0123456789ABCDEF"),
+                    }
                 }
             }
         }
     }
-    (!matches!(&*segment, "" | "." | "..")).then_some(segment)
+    !matches!(&path[start..], "" | "." | "..")
 }
 
 #[cfg(test)]
@@ -260,11 +265,9 @@ mod tests {
             ("", None),
             ("a\nb", None),
         ] {
-            assert_eq!(
-                path_segment(Text::new(name)).as_deref(),
-                segment,
-                "{name:?}"
-            );
+            let mut path = String::from("/");
+            let is_segment = push_segment(&mut path, Text::new(name));
+            assert_eq!(is_segment.then(|| &path[1..]), segment, "{name:?}");
         }
     }
 

@@ -23,7 +23,7 @@ use crate::seal::{Sum, Verdict};
 const NO_VERSION: &str = "0.0.0";
 
 /// Whether a header is one that would be written back.
-pub(super) fn takes_part(name: &[u8], config: &Config) -> bool {
+fn takes_part(name: &[u8], config: &Config) -> bool {
     [names::PATH, names::VERSION, names::GROUP]
         .iter()
         .any(|own| name == own.as_bytes())
