@@ -1,6 +1,7 @@
 //! What the tests share: frames that real Dubbo peers sent, see `fixtures/frames/README.md`.
 
 use std::path::Path;
+use std::sync::OnceLock;
 
 use dubbo_codec::{Frame, Limits};
 
@@ -16,7 +17,12 @@ pub(crate) struct Recorded {
 }
 
 /// All of them.
-pub(crate) fn all() -> Vec<Recorded> {
+pub(crate) fn all() -> &'static [Recorded] {
+    static ALL: OnceLock<Vec<Recorded>> = OnceLock::new();
+    ALL.get_or_init(read)
+}
+
+fn read() -> Vec<Recorded> {
     let mut frames = Vec::new();
     for version in [
         "2.6.12",
@@ -59,10 +65,11 @@ pub(crate) fn response(version: &str, case: &str) -> Vec<u8> {
 fn one(version: &str, case: &str, by_consumer: bool) -> Vec<u8> {
     let is = |r: &Recorded| (r.version, &*r.case, r.by_consumer) == (version, case, by_consumer);
     all()
-        .into_iter()
-        .find(is)
+        .iter()
+        .find(|r| is(r))
         .unwrap_or_else(|| panic!("no frame {case} of {version}"))
         .bytes
+        .clone()
 }
 
 pub(crate) fn frame(bytes: &[u8]) -> Frame<'_> {

@@ -20,10 +20,12 @@ use crate::seal::Sum;
 
 mod refusal;
 mod told;
+mod triple;
 mod write_back;
 
 pub use refusal::{Class, Refusal};
 use told::Told;
+pub use triple::triple_authority;
 pub use write_back::{is_untouched, write_back};
 
 /// What must be kept of a call to answer it.
@@ -165,8 +167,8 @@ fn unread(
 
 fn emit(head: &FrameHead, told: &Told<'_>, config: &Config, sink: &mut impl HeaderSink) {
     let mut sum = Sum::default();
-    let mut header = |name: &str, value: &str| {
-        if write_back::takes_part(name.as_bytes(), config) {
+    let mut header = |name: &str, value: &str, takes_part: bool| {
+        if takes_part {
             config
                 .sealer
                 .add(&mut sum, name.as_bytes(), value.as_bytes());

@@ -49,14 +49,19 @@ fn written(
     attachments: &[(&str, &str)],
 ) -> Vec<u8> {
     let mut body = hessian2::Writer::new();
-    ["2.0.2", service, version, method, types, "x"].map(|text| body.string(Text::new(text)));
+    for text in ["2.0.2", service, version, method, types, "x"] {
+        body.string(Text::new(text));
+    }
     body.begin_map(None);
     for (key, value) in attachments {
         body.string(Text::new(key));
         body.string(Text::new(value));
     }
     body.end_map();
-    let body = body.into_bytes();
+    framed(&body.into_bytes())
+}
+
+fn framed(body: &[u8]) -> Vec<u8> {
     let head = FrameHead {
         kind: FrameKind::Request,
         two_way: true,
@@ -66,7 +71,7 @@ fn written(
         id: 7,
         body_len: body.len() as u32,
     };
-    [&head.to_bytes()[..], &body].concat()
+    [&head.to_bytes()[..], body].concat()
 }
 
 const STRING: &str = "Ljava/lang/String;";
@@ -133,12 +138,14 @@ fn recorded_calls_have_their_headers() {
              content-type: application/x-dubbo2\ntri-consumer-appname: greet-consumer\n\
              tri-service-timeout: 5000\ndubbo-serialization: hessian2\nplain: v2\nobjint: 17\n",
         ),
+        // A 2.7.23 consumer sends the attachments of the call before again.
         (
             "2.7.23-other",
             "msgpack-tag",
             ":authority: demo.greetservice.dubbo\n:path: /demo.GreetService/context\n\
              content-type: application/x-dubbo2\ntri-consumer-appname: greet-consumer\n\
-             dubbo-serialization: msgpack\ndubbo.tag: gray\n",
+             dubbo-serialization: msgpack\nplain: v2\n\
+             utf8: UTF-8''%E5%80%BC-%C3%A9-%F0%9F%98%80\nobjint: 17\ndubbo.tag: gray\n",
         ),
     ] {
         assert_eq!(
@@ -343,7 +350,7 @@ fn what_cannot_be_told_is_refused() {
             "generic calls are not allowed here",
         ),
         (
-            hello.clone(),
+            hello,
             r#"{"serializations":["fastjson2"]}"#,
             Class::Serialization,
             "calls in hessian2 are not allowed here",
@@ -358,7 +365,7 @@ fn what_cannot_be_told_is_refused() {
             cut,
             "{}",
             Class::Malformed,
-            "the call cannot be read: parameter types at byte 37: the input ends too early",
+            "the call cannot be read: parameter types at byte 44: the input ends too early",
         ),
     ] {
         assert_eq!(refused(&bytes, &config(options)), (class, text.into()));
@@ -405,20 +412,115 @@ fn a_refusal_tells_its_caller() {
         );
     }
     let one_way = recorded::request("3.3.6", "oneway");
-    assert_eq!(
-        to_headers(&frame(&one_way), &strict, &mut sink)
-            .unwrap_err()
-            .reply(),
-        b""
-    );
+    let heartbeat = b"\xda\xbb\xe2\0\0\0\0\0\0\0\0\x07\0\0\0\x01N".to_vec();
+    for nobody_waits in [one_way, heartbeat] {
+        let refusal = to_headers(&frame(&nobody_waits), &strict, &mut sink).unwrap_err();
+        assert_eq!(refusal.reply(), b"");
+    }
     assert!(sink.is_empty());
+}
+
+#[test]
+fn of_attachments_that_are_one_header_one_counts() {
+    let sent = [
+        ("Region", "a"),
+        ("region", "b"),
+        ("Region", "c"),
+        ("reGion", "d"),
+    ];
+    let bytes = written("a.B", "0.0.0", "c", STRING, &sent);
+    for (list, shown) in [
+        ("Region", "c"),
+        ("region", "b"),
+        ("reGion", "d"),
+        ("REGION", "c"),
+        ("reg*", "c"),
+    ] {
+        let config = config(&format!(r#"{{"attachments":["{list}"]}}"#));
+        let text = lines(&bytes, &config);
+        assert!(
+            text.ends_with(&format!("\nregion: {shown}\n")),
+            "{list}: {text}"
+        );
+        let mut headers = made(&bytes, &config).0;
+        set(&mut headers, "region", "x");
+        let patched = write_back(&frame(&bytes), pairs(&headers), &config)
+            .unwrap()
+            .unwrap()
+            .to_vec();
+        let all = ["region", "Region", "reGion"].map(|name| (name.to_owned(), "x".to_owned()));
+        assert_eq!(attachments(&patched), all);
+    }
+    // The last value of a name counts, even if it has no text.
+    let mut null = written("a.B", "0.0.0", "c", STRING, &[("region", "a")]);
+    null.pop();
+    null.extend(b"\x06regionNZ");
+    let len = (null.len() - 16) as u32;
+    null[12..16].copy_from_slice(&len.to_be_bytes());
+    assert!(!lines(&null, &config(r#"{"attachments":["region"]}"#)).contains("region"));
+}
+
+#[test]
+fn generic_calls_say_which_kind_they_are() {
+    const TYPES: &str = "Ljava/lang/String;[Ljava/lang/String;[Ljava/lang/Object;";
+    for (kind, header) in [
+        (&[("generic", "bean")][..], "bean"),
+        (&[], "true"),
+        (&[("generic", "")], "true"),
+    ] {
+        let mut body = hessian2::Writer::new();
+        for text in ["2.0.2", "a.B", "0.0.0", "$invokeAsync", TYPES, "hello"] {
+            body.string(Text::new(text));
+        }
+        body.null();
+        body.null();
+        body.begin_map(None);
+        for (key, value) in kind {
+            body.string(Text::new(key));
+            body.string(Text::new(value));
+        }
+        body.end_map();
+        let text = lines(&framed(&body.into_bytes()), &Config::default());
+        assert!(text.contains(":path: /a.B/hello\n"), "{text}");
+        assert!(
+            text.contains(&format!("\ndubbo-generic: {header}\n")),
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn names_that_are_no_unicode_are_refused() {
+    for at in [1, 2, 3, 6] {
+        let mut body = hessian2::Writer::new();
+        for (place, text) in ["2.0.2", "a.B", "1", "c", STRING, "x"]
+            .into_iter()
+            .enumerate()
+        {
+            let lone = Text::from_utf16_be(&[0xd8, 0x3d]);
+            body.string(if place == at { lone } else { Text::new(text) });
+        }
+        body.begin_map(None);
+        body.string(Text::new("group"));
+        body.string(if at == 6 {
+            Text::from_utf16_be(&[0xd8, 0x3d])
+        } else {
+            Text::new("g")
+        });
+        body.end_map();
+        assert_eq!(
+            refused(&framed(&body.into_bytes()), &Config::default()).0,
+            Class::NoName,
+            "{at}"
+        );
+    }
 }
 
 #[test]
 fn generic_calls_are_called_as_configured() {
     let bytes = recorded::request("3.3.6", "generic");
     let invoke = config(r#"{"generic":"invoke"}"#);
-    let path = |config| made(&bytes, config).0[3].1.clone();
+    let path = |config: &Config| made(&bytes, config).0[3].1.clone();
     assert_eq!(path(&Config::default()), b"/demo.GreetService/hello");
     assert_eq!(path(&invoke), b"/demo.GreetService/$invoke");
     // The other half may be configured otherwise.

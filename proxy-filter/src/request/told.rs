@@ -12,11 +12,16 @@ use dubbo_codec::{
 
 use super::refusal::{Class, Why};
 use crate::config::{Config, CustomPaths, Generic, OverLimit};
-use crate::header::{encode_text, encode_value, path_segment};
+use crate::header::{encode_text, encode_value, push_segment};
 use crate::names;
 
 /// The methods by which generic calls are made.
 const INVOKE: [&str; 2] = ["$invoke", "$invokeAsync"];
+
+/// How many headers of the table a request has at most, and how many bytes their names and the
+/// values of known length have together.
+const OWN_HEADERS: usize = 13;
+const OWN_BYTES: usize = 320;
 
 /// What a call says of itself.
 #[derive(Debug)]
@@ -126,12 +131,11 @@ impl<'a> Told<'a> {
             let text = "interface, group or version is no Unicode text";
             return Err(Why::new(Class::NoName, text));
         }
-        let [meant, written] = [peek.effective_method(), peek.method]
-            .map(|method| path(Text::new(key.interface()), method));
+        let of = |method| path(key.interface(), method);
         let (path, other_path) = match (peek.is_generic(), config.generic) {
-            (false, _) => (written?, None),
-            (true, Generic::Invoke) => (written?, meant.ok()),
-            (true, _) => (meant?, written.ok()),
+            (false, _) => (of(peek.method)?, None),
+            (true, Generic::Invoke) => (of(peek.method)?, of(peek.effective_method()).ok()),
+            (true, _) => (of(peek.effective_method())?, of(peek.method).ok()),
         };
         let told = |name: &str| {
             (!name.is_empty()).then(|| encode_text(Text::new(name)).into_owned().into())
@@ -150,47 +154,52 @@ impl<'a> Told<'a> {
         })
     }
 
-    /// All of it, pseudo headers first.
-    pub(super) fn headers(&self, head: &FrameHead, header: &mut impl FnMut(&str, &str)) {
-        header(names::METHOD, "POST");
-        header(names::SCHEME, "http");
-        header(names::AUTHORITY, &self.authority);
-        header(names::PATH, &self.path);
-        header(names::CONTENT_TYPE, names::CONTENT_TYPE_DUBBO);
+    /// All of it, pseudo headers first; of each header, whether it would be written back.
+    pub(super) fn headers(&self, head: &FrameHead, header: &mut impl FnMut(&str, &str, bool)) {
+        header(names::METHOD, "POST", false);
+        header(names::SCHEME, "http", false);
+        header(names::AUTHORITY, &self.authority, false);
+        header(names::PATH, &self.path, true);
+        header(names::CONTENT_TYPE, names::CONTENT_TYPE_DUBBO, false);
         let optional = [
-            (names::VERSION, &self.version),
-            (names::GROUP, &self.group),
-            (names::APPLICATION, &self.application),
-            (names::GENERIC, &self.generic),
+            (names::VERSION, &self.version, true),
+            (names::GROUP, &self.group, true),
+            (names::APPLICATION, &self.application, false),
+            (names::GENERIC, &self.generic, false),
         ];
-        for (name, value) in optional {
-            value.iter().for_each(|value| header(name, value));
+        for (name, value, takes_part) in optional {
+            value
+                .iter()
+                .for_each(|value| header(name, value, takes_part));
         }
         if let Some(millis) = self.deadline_ms {
-            header(names::TIMEOUT, &millis.to_string());
+            header(names::TIMEOUT, &millis.to_string(), false);
         }
-        header(names::SERIALIZATION, &named(head.serialization));
+        header(names::SERIALIZATION, &named(head.serialization), false);
         if !head.two_way {
-            header(names::ONE_WAY, "true");
+            header(names::ONE_WAY, "true", false);
         }
         if self.whole {
             self.attachments
                 .iter()
-                .for_each(|shown| header(&shown.header, &shown.value));
+                .for_each(|shown| header(&shown.header, &shown.value, true));
         }
     }
 
     /// Why these are too many headers, if they are.
     fn over_limit(&self, config: &Config) -> Option<Why> {
-        // The seal, which is not among them, and what a head may add.
-        let (mut count, mut bytes) = (1, 64);
-        let head = FrameHead::parse(b"\xda\xbb\x82\0\0\0\0\0\0\0\0\0\0\0\0\0")
-            .ok()
-            .flatten()?;
-        self.headers(&head, &mut |name, value| {
-            count += 1;
-            bytes += name.len() + value.len();
-        });
+        let optional = [&self.version, &self.group, &self.application, &self.generic];
+        let values = optional
+            .iter()
+            .filter_map(|value| value.as_deref())
+            .map(str::len);
+        let attachments: &[Shown<'_>] = if self.whole { &self.attachments } else { &[] };
+        let shown = attachments
+            .iter()
+            .map(|shown| shown.header.len() + shown.value.len());
+        let count = OWN_HEADERS + attachments.len();
+        let bytes =
+            OWN_BYTES + self.authority.len() + self.path.len() + values.chain(shown).sum::<usize>();
         let limits = &config.limits;
         let is_over = count > limits.headers as usize || bytes > limits.header_bytes as usize;
         let text = || {
@@ -227,16 +236,22 @@ fn service(target: &Target<'_>, config: &Config) -> Result<ServiceKey, Why> {
     Ok(key)
 }
 
-fn path(interface: Text<'_>, method: Text<'_>) -> Result<String, Why> {
-    match (path_segment(interface), path_segment(method)) {
-        (Some(interface), Some(method)) => Ok(format!("/{interface}/{method}")),
-        _ => {
-            let [interface, method] =
-                [interface, method].map(|name| shortened(&name.to_str_lossy()));
-            let text = format!("`{interface}` and `{method}` make no path");
-            Err(Why::new(Class::NoName, text))
-        }
+fn path(interface: &str, method: Text<'_>) -> Result<String, Why> {
+    let mut path = String::with_capacity(interface.len() + 32);
+    path.push('/');
+    let is_path = push_segment(&mut path, Text::new(interface)) && {
+        path.push('/');
+        push_segment(&mut path, method)
+    };
+    if is_path {
+        return Ok(path);
     }
+    let text = format!(
+        "`{}` and `{}` make no path",
+        shortened(interface),
+        shortened(&method.to_str_lossy())
+    );
+    Err(Why::new(Class::NoName, text))
 }
 
 /// At most so much of a peer's name stands in an error.

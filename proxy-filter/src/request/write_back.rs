@@ -23,7 +23,7 @@ use crate::seal::{Sum, Verdict};
 const NO_VERSION: &str = "0.0.0";
 
 /// Whether a header is one that would be written back.
-pub(super) fn takes_part(name: &[u8], config: &Config) -> bool {
+fn takes_part(name: &[u8], config: &Config) -> bool {
     [names::PATH, names::VERSION, names::GROUP]
         .iter()
         .any(|own| name == own.as_bytes())
@@ -199,7 +199,7 @@ impl<'h> Arrived<'h> {
             if values.clone().count() == 1 && shown.is_some_and(is_same) {
                 continue;
             }
-            let required = config.attachments.admits(header);
+            let required = !config.trace.admits(header);
             let names = spelled(header, request, config);
             let texts: Option<Vec<_>> = values.map(|(_, value)| decode_text(value)).collect();
             match texts {
@@ -228,7 +228,7 @@ impl<'h> Arrived<'h> {
         for shown in &told.attachments {
             let header = shown.header.as_bytes();
             if self.attachments.iter().all(|(name, _)| *name != header) {
-                let required = config.attachments.admits(header);
+                let required = !config.trace.admits(header);
                 let names = spelled(header, request, config);
                 names
                     .iter()
@@ -244,7 +244,7 @@ impl<'h> Arrived<'h> {
         let version = (!self.version.is_empty()).then_some(names::VERSION.as_bytes());
         let group = (!self.group.is_empty()).then_some(names::GROUP.as_bytes());
         let mut required = attachment
-            .filter(|name| config.attachments.admits(name))
+            .filter(|name| !config.trace.admits(name))
             .chain(version)
             .chain(group);
         match required.next() {
@@ -301,10 +301,10 @@ fn spelled(header: &[u8], request: &Request<'_>, config: &Config) -> Vec<String>
         }
     }
     if names.is_empty() {
-        let list = if config.attachments.admits(header) {
-            &config.attachments
-        } else {
+        let list = if config.trace.admits(header) {
             &config.trace
+        } else {
+            &config.attachments
         };
         names.extend(list.spelling(header));
     }

@@ -297,6 +297,17 @@ fn an_error_in_another_serialization_is_told_again() {
     );
 }
 
+/// An error without a text is passed on if it is in the call's serialization.
+#[test]
+fn an_error_without_a_text_stays_one() {
+    let call = call(&recorded::request("2.6.12", "hello"));
+    let null = b"\xda\xbb\x02\x50\0\0\0\0\0\0\0\0\0\0\0\x01N";
+    assert_eq!(reply(&call, 500, &ours(), null), null);
+    let null = b"\xda\xbb\x17\x50\0\0\0\0\0\0\0\0\0\0\0\x05\0\0\0\x01\xaf";
+    let expected = (0, Serialization::HESSIAN2, 80, String::new());
+    assert_eq!(error(&reply(&call, 500, &ours(), null)), expected);
+}
+
 #[test]
 fn local_replies_of_envoy_are_told_to_the_caller() {
     let text: Headers = vec![(b"content-type".to_vec(), b"text/plain".to_vec())];
@@ -351,6 +362,14 @@ fn local_replies_of_envoy_are_told_to_the_caller() {
     let one_way = call(&recorded::request("3.3.6", "oneway"));
     assert_eq!(reply(&one_way, 503, &text, b"no healthy upstream"), b"");
     assert_eq!(reply(&one_way, 204, &Headers::new(), b""), b"");
+    let answer = recorded::response("3.3.6", "hello");
+    assert_eq!(
+        (
+            reply(&one_way, 200, &ours(), &answer),
+            streamed(&one_way, &answer)
+        ),
+        (vec![], None)
+    );
 }
 
 #[test]
