@@ -5,3 +5,6 @@
 //! ```
 //! The translators are bytes in, bytes out, and know nothing of Envoy; thin shells put them where
 //! Envoy lets a module in.
+
+pub mod hpack;
+pub mod http2;
