@@ -395,11 +395,12 @@ fn what_is_legal_and_odd_is_taken() {
 #[test]
 fn floods_end_in_calm() {
     let limits = || {
-        let mut limits = Limits::default();
-        limits.idle_frames = 100;
-        limits.resets = 100;
-        limits.block = 2000;
-        limits
+        Limits {
+            idle_frames: 100,
+            resets: 100,
+            block: 2000,
+            ..Limits::default()
+        }
     };
     let reset = |stream| [request(stream, 0), frame(RST_STREAM, 0, stream, &[0; 4])].concat();
     let malformed = block(&[(":method", "POST")]);
@@ -421,7 +422,7 @@ fn floods_end_in_calm() {
             (0..140).map(|_| frame(DATA, 0, 1, &[])).collect(),
         ),
         (
-            open.clone(),
+            open,
             (0..140).map(|_| frame(DATA, PADDED, 1, &[0])).collect(),
         ),
         (vec![], (0..101).map(|at| reset(at * 2 + 1)).collect()),
