@@ -5,6 +5,23 @@
 //! ```
 //! The translators are bytes in, bytes out, and know nothing of Envoy; thin shells put them where
 //! Envoy lets a module in.
+//!
+//! ```text
+//! names, header          what a header is called, how text becomes its value
+//! config, seal           options; how one half knows what the other one sent
+//! request, response      a frame's meaning as headers, and back
+//! call                   one call of the bridge
+//! hpack, http2           one HTTP/2 connection, in either role
+//! ```
 
+pub mod call;
+pub mod config;
+mod header;
 pub mod hpack;
 pub mod http2;
+pub mod names;
+#[cfg(test)]
+mod recorded;
+pub mod request;
+pub mod response;
+mod seal;
