@@ -12,16 +12,30 @@
 //! request, response      a frame's meaning as headers, and back
 //! call                   one call of the bridge
 //! hpack, http2           one HTTP/2 connection, in either role
+//! observe, metrics       what is counted, and under which names
+//! abi, envoy             Envoy's interface; its objects and their callbacks
+//! guard, timer           panics stay here; deadlines
+//! module, listener_filter, network_filter, bridge      the hooks that Envoy calls
 //! ```
 
+mod abi;
+mod bridge;
 pub mod call;
 pub mod config;
+mod envoy;
+mod guard;
 mod header;
 pub mod hpack;
 pub mod http2;
+mod listener_filter;
+pub mod metrics;
+mod module;
 pub mod names;
+mod network_filter;
+pub mod observe;
 #[cfg(test)]
 mod recorded;
 pub mod request;
 pub mod response;
 mod seal;
+mod timer;
