@@ -11,6 +11,7 @@
 //! config, seal           options; how one half knows what the other one sent
 //! request, response      a frame's meaning as headers, and back
 //! call                   one call of the bridge
+//! hpack, http2           one HTTP/2 connection, in either role
 //! observe, metrics       what is counted, and under which names
 //! abi, envoy             Envoy's interface; its objects and their callbacks
 //! guard, timer           panics stay here; deadlines
@@ -24,6 +25,8 @@ pub mod config;
 mod envoy;
 mod guard;
 mod header;
+pub mod hpack;
+pub mod http2;
 mod listener_filter;
 pub mod metrics;
 mod module;
