@@ -12,6 +12,7 @@
 //! request, response      a frame's meaning as headers, and back
 //! call                   one call of the bridge
 //! hpack, http2           one HTTP/2 connection, in either role
+//! to_http2, to_dubbo     the translators
 //! observe, metrics       what is counted, and under which names
 //! abi, envoy             Envoy's interface; its objects and their callbacks
 //! guard, timer           panics stay here; deadlines
@@ -39,3 +40,8 @@ pub mod request;
 pub mod response;
 mod seal;
 mod timer;
+pub mod to_dubbo;
+pub mod to_http2;
+mod translate;
+
+pub use translate::{Close, Millis};

@@ -30,6 +30,12 @@ impl HeaderList {
         self.fields.clear();
     }
 
+    /// Becomes a copy of `other`, keeping its own memory.
+    pub fn copy_from(&mut self, other: &Self) {
+        self.text.clone_from(&other.text);
+        self.fields.clone_from(&other.fields);
+    }
+
     /// Adds a field at the end.
     pub fn push(&mut self, name: &[u8], value: &[u8]) {
         let start = self.text.len();

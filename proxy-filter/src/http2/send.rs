@@ -69,12 +69,14 @@ impl Connection {
     }
 
     /// The connection failed, either end said goodbye, or the ids are used up: no stream of ours will
-    /// be opened any more.
+    /// be opened any more. A goodbye that names streams which are yet to come (6.8: the first of two)
+    /// is a notice: up to there the peer still takes them.
     pub const fn is_closing(&self) -> bool {
-        self.failed.is_some()
-            || self.peer_goes.is_some()
-            || self.we_go.is_some()
-            || self.next_id > MAX_31
+        let peer_goes = match self.peer_goes {
+            Some(last) => self.next_id > last,
+            None => false,
+        };
+        self.failed.is_some() || peer_goes || self.we_go.is_some() || self.next_id > MAX_31
     }
 
     /// Streams that can still be opened before the ids end; a connection has 2^30 of them.

@@ -394,13 +394,11 @@ fn what_is_legal_and_odd_is_taken() {
 
 #[test]
 fn floods_end_in_calm() {
-    let limits = || {
-        Limits {
-            idle_frames: 100,
-            resets: 100,
-            block: 2000,
-            ..Limits::default()
-        }
+    let limits = || Limits {
+        idle_frames: 100,
+        resets: 100,
+        block: 2000,
+        ..Limits::default()
     };
     let reset = |stream| [request(stream, 0), frame(RST_STREAM, 0, stream, &[0; 4])].concat();
     let malformed = block(&[(":method", "POST")]);
