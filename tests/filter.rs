@@ -22,6 +22,8 @@ use serde_json::{Value, json};
 use support::{CallAnswer, Deed, Envoy, EnvoySettings, Methods, module_dir, shipped, wait_until};
 
 const SOON: Duration = Duration::from_secs(10);
+/// What a caller is told whom Envoy denies a call.
+const DENIED: &str = "dubbo-mesh: HTTP status 403: RBAC: access denied";
 const GREETER: &str = "com.acme.Greeter";
 
 /// An Envoy with our module.

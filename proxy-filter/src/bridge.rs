@@ -92,7 +92,7 @@ impl Call {
             return;
         }
         metrics::add_aside(Event::Count(Counter::ProtocolErrorsDubbo, 1));
-        log(Level::Warn, || {
+        log(Level::Info, || {
             format!("dubbo: a call ends without an answer: {reason}")
         });
         bridge.send_upstream(&[], true);

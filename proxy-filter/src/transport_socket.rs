@@ -192,7 +192,9 @@ fn hook(
 fn options_of(name: &[u8], options: &[u8], upstream: bool) -> Result<Config, String> {
     if name != NAME {
         let name = String::from_utf8_lossy(name);
-        return Err(format!("no transport socket \"{name}\"; there is \"http2_to_dubbo\""));
+        return Err(format!(
+            "no transport socket \"{name}\"; there is \"http2_to_dubbo\""
+        ));
     }
     if !upstream {
         return Err("\"http2_to_dubbo\" is for clusters, not for listeners".to_owned());
@@ -221,7 +223,11 @@ extern "C" fn envoy_dynamic_module_on_transport_socket_factory_config_new(
 #[unsafe(no_mangle)]
 extern "C" fn envoy_dynamic_module_on_transport_socket_factory_config_destroy(config: ModulePtr) {
     // SAFETY: it is what `factory_config_new` has returned, and Envoy has no more use for it.
-    guard(|| drop(unsafe { Arc::from_raw(config.cast::<Config>()) }), || (), ());
+    guard(
+        || drop(unsafe { Arc::from_raw(config.cast::<Config>()) }),
+        || (),
+        (),
+    );
 }
 
 #[unsafe(no_mangle)]
@@ -292,7 +298,9 @@ extern "C" fn envoy_dynamic_module_on_transport_socket_do_write(
     ours: ModulePtr,
     end: bool,
 ) -> IoResult {
-    hook(envoy, ours, |connection, socket| connection.write(socket, end))
+    hook(envoy, ours, |connection, socket| {
+        connection.write(socket, end)
+    })
 }
 
 #[unsafe(no_mangle)]

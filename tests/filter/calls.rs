@@ -8,8 +8,8 @@ use support::{
 };
 
 use super::{
-    GREETER, HTTP_FILTERS, ROUTES, WAYS, Way, answered, caller, cluster, echo, ended, envoy, lines,
-    metric, set,
+    DENIED, GREETER, HTTP_FILTERS, ROUTES, WAYS, Way, answered, caller, cluster, echo, ended,
+    envoy, lines, metric, set,
 };
 
 /// An unmodified consumer and two unmodified providers of Dubbo for Java.
@@ -245,7 +245,7 @@ fn a_policy_of_the_provider_s_side_holds_per_call() {
         let provider = WireProvider::start(20881, echo("provider")).await;
         let envoy = envoy(&shipped("provider")).start().await;
         let consumer = WireConsumer::connect(20880).await;
-        let refused = ended(40, "RBAC: access denied");
+        let refused = ended(40, DENIED);
         assert_eq!(
             consumer.call(&Call::new(GREETER, "greet", "Ann")).await,
             answered("Ann from provider")
@@ -303,7 +303,7 @@ fn between_sidecars_it_may_be_http_2() {
         );
         assert_eq!(
             consumer.call(&Call::new(GREETER, "forbidden", "Ann")).await,
-            ended(40, "RBAC: access denied")
+            ended(40, DENIED)
         );
         assert_eq!(provider.seen().len(), 1);
         metric(&inbound, "dubbo.connections.other", 1).await;
@@ -365,7 +365,7 @@ fn between_sidecars_it_may_be_dubbo_in_tls() {
         let _inbound = envoy(&inbound).admin_port(15001).start().await;
         for (name, expected) in [
             ("caller.acme", answered("Ann from provider")),
-            ("stranger.acme", ended(40, "RBAC: access denied")),
+            ("stranger.acme", ended(40, DENIED)),
         ] {
             let mut outbound = caller(Way::Bridge);
             let mut socket = tls("UpstreamTlsContext", json!({"common": context(name)}));

@@ -16,10 +16,12 @@ use std::sync::Arc;
 use super::{Envoy, Part};
 use crate::abi::{CONTINUE, STOP_ITERATION};
 use crate::config::Config;
+use crate::envoy::{Level, log};
 use crate::guard::provoke;
 use crate::metrics::{Counter, Event, Gauge};
 use crate::timer::{self, Alarm};
 use crate::to_http2::DubboToHttp2;
+use crate::translate::Close;
 
 /// The event of the hook `scheduled` that asks for what is waiting.
 const FLUSH: u64 = 0;
@@ -51,7 +53,7 @@ struct Outcome {
     events: Vec<Event>,
     deadline: Option<u64>,
     wants_dubbo: bool,
-    close: bool,
+    close: Option<Close>,
 }
 
 impl Translate {
@@ -110,7 +112,7 @@ impl Translate {
             events: translator.events().collect(),
             deadline: translator.next_deadline(),
             wants_dubbo: translator.wants_dubbo(),
-            close: translator.closing().is_some(),
+            close: translator.closing().cloned(),
         })
     }
 
@@ -124,11 +126,19 @@ impl Translate {
             return;
         };
         self.alarm.set(outcome.deadline, scheduler);
-        let later = outcome.waiting || (outcome.close && writing);
+        let later = outcome.waiting || (outcome.close.is_some() && writing);
         if later && !self.flushing.replace(true) {
             scheduler.commit(FLUSH);
         }
-        if outcome.close && !writing && !self.closed.replace(true) {
+        if let Some(reason) = &outcome.close
+            && !writing
+            && !self.closed.replace(true)
+        {
+            // Whoever sends garbage shall not fill a log: it is counted too.
+            log(Level::Info, || {
+                let connection = envoy.filter.connection_id();
+                format!("dubbo: connection {connection} is closed: {reason}")
+            });
             envoy.filter.close(true);
         }
     }
