@@ -52,6 +52,8 @@ metrics! {
         ConnectionsDubbo = "dubbo.connections.dubbo",
         /// Connections that did not, and were passed on as they are.
         ConnectionsOther = "dubbo.connections.other",
+        /// Connections that were closed because their worker held too much.
+        ConnectionsOverLimit = "dubbo.connections.over_limit",
         /// Requests that want a response.
         RequestsTwoWay = "dubbo.requests.two_way",
         /// Requests that want none.
@@ -307,6 +309,26 @@ mod tests {
                 .enumerate()
                 .all(|(n, gauge)| *gauge as usize == n)
         );
+    }
+
+    #[test]
+    fn the_documentation_has_them_all_in_this_order() {
+        let rows = (Counter::ALL.iter().map(|metric| (metric.name(), "counter")))
+            .chain(Gauge::ALL.iter().map(|metric| (metric.name(), "gauge")))
+            .chain(
+                Histogram::ALL
+                    .iter()
+                    .map(|metric| (metric.name(), "histogram")),
+            );
+        let text = include_str!("../README.md");
+        let documented = text.lines().filter(|line| line.starts_with("| `dubbo."));
+        let documented: Vec<_> = (documented)
+            .map(|line| line.split(" | ").take(2).collect::<Vec<_>>().join(" "))
+            .collect();
+        let expected: Vec<_> = rows
+            .map(|(name, kind)| format!("| `{name}` {kind}"))
+            .collect();
+        assert_eq!(documented, expected);
     }
 
     /// Heads as Dubbo for Java sends them.

@@ -64,19 +64,33 @@ impl Envoy<'_> {
 #[derive(Default)]
 struct Share([Cell<i64>; Gauge::ALL.len()]);
 
+thread_local! {
+    /// Bytes that all connections of this worker hold.
+    static HELD_BY_WORKER: Cell<i64> = const { Cell::new(0) };
+}
+
 impl Share {
     fn note(&self, event: Event) {
         if let Event::Move(gauge, change) = event {
             let share = &self.0[gauge as usize];
             share.set(share.get() + change);
+            if gauge == Gauge::Buffered {
+                HELD_BY_WORKER.set(HELD_BY_WORKER.get() + change);
+            }
         }
+    }
+
+    /// The connection holds something, and all of its worker more than `limit` bytes.
+    fn is_over(&self, limit: u32) -> bool {
+        self.0[Gauge::Buffered as usize].get() > 0 && HELD_BY_WORKER.get() > limit.into()
     }
 
     /// The moves that bring it to nothing.
     fn back(&self) -> impl Iterator<Item = Event> + '_ {
-        let moved = |(share, gauge): (&Cell<i64>, &Gauge)| match share.replace(0) {
-            0 => None,
-            share => Some(Event::Move(*gauge, -share)),
+        let moved = |(share, gauge): (&Cell<i64>, &Gauge)| {
+            let event = Event::Move(*gauge, -share.get());
+            self.note(event);
+            (event != Event::Move(*gauge, 0)).then_some(event)
         };
         self.0.iter().zip(Gauge::ALL).filter_map(moved)
     }

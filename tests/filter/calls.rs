@@ -261,7 +261,7 @@ fn a_policy_of_the_provider_s_side_holds_per_call() {
         assert_eq!(provider.seen().len(), 2);
         let calls = lines(&envoy, "call ", 3).await;
         assert!(
-            calls[1].contains("/com.acme.Greeter/forbidden cluster=- code=403"),
+            calls[1].contains("/com.acme.Greeter/forbidden cluster=provider code=403 dubbo=- exception=- flags=- attempts=0"),
             "{calls:#?}"
         );
         metric(&envoy, "dubbo.exceptions.refused", 1).await;

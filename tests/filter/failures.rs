@@ -63,7 +63,7 @@ fn what_has_no_route_or_is_forbidden_is_told_so() {
             assert_eq!(consumer.call(&call("greet")).await, answered("Ann from v1"));
             let calls = lines(&envoy, "call ", 3).await;
             let expected = [
-                "cluster=- code=403",
+                "cluster=v1 code=403 dubbo=- exception=- flags=- attempts=0",
                 "cluster=- code=404",
                 "cluster=v1 code=200 dubbo=20",
             ];
@@ -316,5 +316,33 @@ fn garbage_leaves_nothing_behind() {
             metric(&envoy, "dubbo.panics", 0).await;
             envoy.stop().await;
         }
+    });
+}
+
+/// Callers that send the beginnings of long calls and no ends: what all of them may hold is bounded.
+#[test]
+fn a_worker_holds_no_more_than_it_may() {
+    isolated(async || {
+        let _provider = WireProvider::start(20881, methods()).await;
+        let mut bootstrap = caller(Way::Bridge);
+        let options = "/static_resources/listeners/0/filter_chains/0/filters/0/typed_config/filter_config/value";
+        let limits =
+            json!({"call_bytes": 200_000, "connection_bytes": 200_000, "worker_bytes": 500_000});
+        set(&mut bootstrap, options, json!({"limits": limits}));
+        let envoy = envoy(&bootstrap).start().await;
+        let frame = Call::new(GREETER, "greet", &"x".repeat(150_000)).frame(7);
+        let mut stalled = Vec::new();
+        for _ in 0..6 {
+            let client = WireConsumer::connect(20880).await;
+            let _ = client.send(&frame[..frame.len() - 1]).await;
+            stalled.push(client);
+        }
+        // Three are what the worker may hold.
+        metric(&envoy, "dubbo.connections.over_limit", 3).await;
+        metric(&envoy, "dubbo.connections.active", 3).await;
+        let consumer = WireConsumer::connect(20880).await;
+        assert_eq!(consumer.call(&call("greet")).await, answered("Ann from v1"));
+        drop((stalled, consumer));
+        metric(&envoy, "dubbo.buffered_bytes", 0).await;
     });
 }

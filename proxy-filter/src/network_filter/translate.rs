@@ -35,6 +35,8 @@ pub(super) struct Translate {
     stopped: Cell<bool>,
     closed: Cell<bool>,
     alarm: Alarm,
+    /// `limits.worker_bytes`.
+    worker_bytes: u32,
 }
 
 /// What the client speaks.
@@ -59,6 +61,7 @@ struct Outcome {
 impl Translate {
     pub(super) fn new(config: Arc<Config>) -> Self {
         Self {
+            worker_bytes: config.limits.worker_bytes,
             speech: RefCell::new(Speech::Unknown(config)),
             flushing: Cell::new(false),
             stopped: Cell::new(false),
@@ -129,6 +132,12 @@ impl Translate {
         let later = outcome.waiting || (outcome.close.is_some() && writing);
         if later && !self.flushing.replace(true) {
             scheduler.commit(FLUSH);
+        }
+        if !writing && outcome.close.is_none() && envoy.share.is_over(self.worker_bytes) {
+            // Waiting would not help: all the others may be waiting too.
+            envoy.count(Event::Count(Counter::ConnectionsOverLimit, 1));
+            self.closed.set(true);
+            envoy.filter.close(false);
         }
         if let Some(reason) = &outcome.close
             && !writing
