@@ -12,7 +12,7 @@ use std::borrow::Cow;
 
 use dubbo_codec::{ErrorKind, Frame, FrameHead, Patch, Request, RequestEdit};
 
-use super::refusal::{Class, Refusal, Why};
+use super::refusal::{Class, Refusal, Why, cut};
 use super::told::Told;
 use crate::config::{Config, Unreadable};
 use crate::header::decode_text;
@@ -404,9 +404,4 @@ fn cannot_change(name: &str, head: &FrameHead) -> Why {
         head.serialization
     );
     Why::new(Class::CannotChange, text)
-}
-
-/// At most so much of a header stands in an error.
-fn cut(text: &str) -> String {
-    text.chars().take(200).collect()
 }
