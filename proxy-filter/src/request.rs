@@ -17,6 +17,7 @@ pub use crate::header::HeaderSink;
 use crate::names;
 use crate::seal::Sum;
 
+mod changes;
 mod refusal;
 mod told;
 mod triple;
