@@ -4,9 +4,8 @@
 //! caller's half     frame ─────────────> headers, sealed          refused: a Dubbo error at once
 //! provider's half   frame + headers ───> the same bytes, or a patch
 //! ```
-//! The body of the HTTP request is the frame as it is. This file owns what the two directions share
-//! with the rest of the filter; [`told`](self) what a frame says is told in one place for both, so
-//! they cannot disagree. It must not know how headers and bodies travel.
+//! The body of the HTTP request is the frame as it is. What a frame says is told in one place for both
+//! directions (`told`), so they cannot disagree. This module must not know how headers and bodies travel.
 
 use dubbo_codec::{
     Error, ErrorKind, Frame, FrameHead, FrameKind, Reply, Request, RequestPeek, Serialization,
@@ -18,6 +17,7 @@ pub use crate::header::HeaderSink;
 use crate::names;
 use crate::seal::Sum;
 
+mod changes;
 mod refusal;
 mod told;
 mod triple;

@@ -209,6 +209,23 @@ mod tests {
     }
 
     #[test]
+    fn the_documentation_names_what_is_denied() {
+        let readme = include_str!("../../README.md");
+        let (_, after) = readme.split_once("\nNever taken from a caller").unwrap();
+        let paragraph = after.split("\n\n").next().unwrap();
+        let mut told: Vec<_> = paragraph.split('`').skip(1).step_by(2).collect();
+        let mut denied: Vec<_> = DENIED.iter().map(ToString::to_string).collect();
+        denied
+            .iter_mut()
+            .filter(|name| name.ends_with('-'))
+            .for_each(|name| name.push('*'));
+        denied.push(":*".into());
+        told.sort_unstable();
+        denied.sort_unstable();
+        assert_eq!(told, denied);
+    }
+
+    #[test]
     fn what_is_denied_passes_under_no_prefix() {
         let all = AllowList::new(["*"]).unwrap();
         for name in [

@@ -332,6 +332,12 @@ fn what_cannot_be_told_is_refused() {
             "`a.B` and `c/d` make no path",
         ),
         (
+            written("a.B", "0.0.0", "c\nd\u{1b}", STRING, &[]),
+            "{}",
+            Class::NoName,
+            r"`a.B` and `c\nd\u{1b}` make no path",
+        ),
+        (
             written("a.B", "0.0.0", "..", STRING, &[]),
             "{}",
             Class::NoName,
@@ -589,6 +595,28 @@ fn too_many_headers_are_as_configured() {
     let endless = "v".repeat(60_000);
     let hopeless = written("a.B", "1.0", &endless, STRING, &[]);
     assert_eq!(refused(&hopeless, &without).0, Class::TooManyHeaders);
+}
+
+/// The bound that needs no counting holds for all headers of the table at once.
+#[test]
+fn a_request_has_no_more_headers_than_are_reckoned_with() {
+    use names::On;
+    let rows = names::TABLE
+        .iter()
+        .filter(|row| row.on != On::Response && row.name != names::STATUS);
+    let values = [
+        "POST",
+        "http",
+        names::CONTENT_TYPE_DUBBO,
+        "4294967295",
+        "native-hessian",
+        "true",
+    ];
+    let bytes = rows.clone().map(|row| row.name.len()).sum::<usize>()
+        + values.iter().map(|value| value.len()).sum::<usize>()
+        + 32;
+    assert_eq!(rows.count(), told::OWN_HEADERS);
+    assert!((bytes..bytes + 64).contains(&told::OWN_BYTES), "{bytes}");
 }
 
 #[test]

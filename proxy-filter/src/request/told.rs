@@ -10,7 +10,7 @@ use dubbo_codec::{
     Target, Text,
 };
 
-use super::refusal::{Class, Why};
+use super::refusal::{Class, Why, cut};
 use crate::config::{Config, CustomPaths, Generic, OverLimit};
 use crate::header::{encode_text, encode_value, push_segment};
 use crate::names;
@@ -20,8 +20,8 @@ const INVOKE: [&str; 2] = ["$invoke", "$invokeAsync"];
 
 /// How many headers of the table a request has at most, and how many bytes their names and the
 /// values of known length have together.
-const OWN_HEADERS: usize = 13;
-const OWN_BYTES: usize = 320;
+pub(super) const OWN_HEADERS: usize = 13;
+pub(super) const OWN_BYTES: usize = 320;
 
 /// What a call says of itself.
 #[derive(Debug)]
@@ -228,8 +228,8 @@ fn service(target: &Target<'_>, config: &Config) -> Result<ServiceKey, Why> {
     if !is_own && config.custom_paths == CustomPaths::Refuse {
         let text = format!(
             "the path `{}` is not that of the interface `{}`; option `custom_paths`",
-            shortened(&path),
-            shortened(key.interface())
+            cut(&path),
+            cut(key.interface())
         );
         return Err(Why::new(Class::CustomPath, text));
     }
@@ -248,15 +248,10 @@ fn path(interface: &str, method: Text<'_>) -> Result<String, Why> {
     }
     let text = format!(
         "`{}` and `{}` make no path",
-        shortened(interface),
-        shortened(&method.to_str_lossy())
+        cut(interface),
+        cut(&method.to_str_lossy())
     );
     Err(Why::new(Class::NoName, text))
-}
-
-/// At most so much of a peer's name stands in an error.
-fn shortened(name: &str) -> String {
-    name.chars().take(100).collect()
 }
 
 /// The name of a serialization, or else its number.
