@@ -51,8 +51,9 @@ impl Mesh {
             started.push(settings.start().await);
         }
         let config = work_dir().join("config.yaml");
-        let text =
-            format!("ports: {{http2: [{{ports: [20880], namespaces: [shop]}}]}}\nfilter: {filter}\n");
+        let text = format!(
+            "ports: {{http2: [{{ports: [20880], namespaces: [shop]}}]}}\nfilter: {filter}\n"
+        );
         fs::write(&config, text).unwrap();
         let config = config.to_str().unwrap();
         let mesh = serve(&["--registry", &zookeeper.registry(), "--config", config]).await;
@@ -114,7 +115,9 @@ impl Mesh {
 
 /// Who answered.
 fn from(answer: &str) -> &str {
-    answer.rsplit_once(" from ").map_or(answer, |(_, name)| name)
+    answer
+        .rsplit_once(" from ")
+        .map_or(answer, |(_, name)| name)
 }
 
 #[test]

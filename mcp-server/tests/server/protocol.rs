@@ -130,7 +130,7 @@ async fn a_burst_of_changes_is_few_pushes_and_ends_with_the_last() {
         tokio::time::sleep(Duration::from_millis(2)).await;
     }
     let last = state
-        .set(dubbo_registry::resource::Kind::ServiceEntry)
+        .set(Kind::ServiceEntry)
         .version();
     loop {
         assert_eq!(istiod.next().await, applied(&[], &["a"], &[]));
