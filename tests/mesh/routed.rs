@@ -127,7 +127,7 @@ fn a_call_goes_where_the_virtual_service_says() {
             ("one", DubboVersion::V2_7, ""),
             ("two", DubboVersion::V3_3, ""),
         ];
-        let mesh = Mesh::start(&providers, "{}").await;
+        let mesh = Mesh::start(&providers, "{options: {attachments: [region]}}").await;
         mesh.apply(
             "
 apiVersion: networking.istio.io/v1
