@@ -138,7 +138,7 @@ fn push_scalar(out: &mut String, value: Value<'_>) {
     }
 }
 
-fn push_double(out: &mut String, value: f64) {
+pub(crate) fn push_double(out: &mut String, value: f64) {
     match value {
         f64::INFINITY => out.push_str("\"Infinity\""),
         f64::NEG_INFINITY => out.push_str("\"-Infinity\""),
@@ -147,7 +147,7 @@ fn push_double(out: &mut String, value: f64) {
     }
 }
 
-fn push_bytes(out: &mut String, binary: &Binary<'_>) {
+pub(crate) fn push_bytes(out: &mut String, binary: &Binary<'_>) {
     out.push_str("{\"$bytes\":\"");
     binary
         .chunks()

@@ -26,6 +26,44 @@ pub fn decode<'a>(bytes: &'a [u8], limits: &Limits) -> Result<(Graph<'a>, Vec<Va
     Ok((decoder.into_graph(), values))
 }
 
+/// As much of some bytes as can be read, for people who look for what is wrong with them.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Readable<'a> {
+    /// The lists, maps and objects.
+    pub graph: Graph<'a>,
+    /// The values that are whole.
+    pub values: Vec<Value<'a>>,
+    /// Where the last of them ends.
+    pub len: usize,
+    /// What is wrong with the next one, and its parts that come before that: an object has its
+    /// first fields only, and a map no key without a value.
+    pub broken: Option<(Error, Option<Value<'a>>)>,
+}
+
+/// Decodes up to `most` values, as [`decode`] does, and keeps what comes before the first byte that
+/// is wrong. Bytes behind the last value are let be.
+pub fn decode_readable<'a>(bytes: &'a [u8], most: usize, limits: &Limits) -> Readable<'a> {
+    let mut reader = Reader::new(bytes);
+    let mut decoder = Decoder::default();
+    let (mut values, mut len, mut broken) = (Vec::new(), 0, None);
+    while reader.left() > 0 && values.len() < most && broken.is_none() {
+        match decoder.value(&mut reader, limits) {
+            Ok(value) => {
+                values.push(value);
+                len = reader.at();
+            }
+            Err(error) => broken = Some((error, decoder.builder.end_all())),
+        }
+    }
+    Readable {
+        graph: decoder.into_graph(),
+        values,
+        len,
+        broken,
+    }
+}
+
 /// Decodes the values of one body, one at a time.
 #[derive(Debug, Default)]
 pub(crate) struct Decoder<'a> {
@@ -110,6 +148,22 @@ impl<'a> Builder<'a> {
             .checked_sub(1)
             .ok_or(ErrorKind::Limit(Limit::Values))?;
         Ok(())
+    }
+
+    /// Ends everything that has begun with the parts that it has, and gives the outermost.
+    fn end_all(&mut self) -> Option<Value<'a>> {
+        while let Some((id, open, base)) = self.open.last().copied() {
+            match open {
+                Open::Object(class) => {
+                    let fields = self.stack.split_off(base);
+                    self.graph.define_first_fields(id, class, &fields);
+                    self.stack.push(Value::Node(id));
+                    self.open.pop();
+                }
+                Open::List(_) | Open::Map(_) => self.end(),
+            }
+        }
+        self.stack.pop()
     }
 
     fn resolve(&mut self, class: Type<'a>) -> Option<Text<'a>> {
