@@ -22,6 +22,7 @@ mod pair;
 mod stream;
 mod tell;
 mod text;
+mod trace;
 
 use std::io::{self, Read, Write};
 

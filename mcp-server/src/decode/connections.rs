@@ -91,11 +91,6 @@ impl Connections {
         self.opened
     }
 
-    /// Bytes that are held.
-    pub(crate) const fn held(&self) -> usize {
-        self.held
-    }
-
     /// Takes a segment.
     pub(crate) fn segment(&mut self, segment: &Segment<'_>, tell: Tell<'_>) {
         self.segments += 1;

@@ -16,8 +16,12 @@ use dubbo_codec::{Error, FrameKind};
 use crate::decode::body::{Answer, Call, Thrown};
 use crate::decode::capture::Nanos;
 use crate::decode::json::{push_visible, reason};
+use crate::decode::trace;
 use crate::decode::tell::{Around, Item, Place, Seen, What, sniffed};
 use crate::line::one_line;
+
+/// Most lines of a stack trace.
+const MOST_LINES: usize = 8;
 
 /// Appends the item.
 pub(crate) fn item(out: &mut String, item: &Item, longest: usize) {
@@ -149,7 +153,18 @@ impl Lines<'_> {
             "exception",
             &format!("{class}{}", message.unwrap_or_default()),
         );
-        self.json("as a value", value);
+        let Some(trace) = trace::of(value) else {
+            return self.json("as a value", value);
+        };
+        for (name, value) in &trace.fields {
+            self.json("with", &format!("{name}: {value}"));
+        }
+        for line in trace.lines.iter().take(MOST_LINES) {
+            self.line("  at", line);
+        }
+        if let Some(more @ 1..) = trace.lines.len().checked_sub(MOST_LINES) {
+            self.line("", &format!("... {more} more"));
+        }
     }
 
     fn damage(&mut self, seen: &Seen) {
