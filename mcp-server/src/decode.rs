@@ -103,7 +103,7 @@ pub fn run(
 }
 
 fn summarized(counts: &Counts) -> String {
-    let mut text = format!("{} frames", counts.frames);
+    let mut text = counted(counts.frames, "frame");
     for (count, what) in [
         (counts.broken, "broken"),
         (counts.unread, "in serializations that are not read"),
@@ -113,6 +113,11 @@ fn summarized(counts: &Counts) -> String {
         }
     }
     text
+}
+
+/// `1 frame`, `2 frames`.
+fn counted(count: u64, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 
 fn whole(input: &mut dyn Read) -> Result<Vec<u8>, Failed> {
@@ -341,16 +346,16 @@ impl Packets {
         }
         let dubbo = self.connections.opened() - counts.not_dubbo.min(self.connections.opened());
         let mut summary = vec![format!(
-            "{} packets, {} connections, {dubbo} of them Dubbo",
-            self.packets,
-            self.connections.opened()
+            "{}, {}, {dubbo} of them Dubbo",
+            counted(self.packets, "packet"),
+            counted(self.connections.opened(), "connection"),
         )];
         if self.fragments > 0 {
-            summary.push(format!("{} fragments were left out", self.fragments));
+            summary.push(counted(self.fragments, "fragment") + " left out");
         }
         if self.unknown_links > 0 {
-            let (count, link) = (self.unknown_links, self.link);
-            summary.push(format!("{count} packets of link type {link} were left out"));
+            let count = counted(self.unknown_links, "packet");
+            summary.push(format!("{count} of link type {} left out", self.link));
         }
         summary.extend(self.trouble);
         Ok(summary)

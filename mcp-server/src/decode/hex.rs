@@ -168,13 +168,9 @@ mod tests {
 00000010  61 62 63 64                                       |abcd|
 00000014
 ";
-        let od = "\
-000000 da bb e2 00 00 00 00 00 00 00 00 07 00 00 00 01
-";
         for text in [xxd, hexdump] {
             assert_eq!(parse(text), Ok(vec![BYTES.to_vec()]), "{text}");
         }
-        let _ = od;
         let tcpdump = "\
 19:10:01.000001 IP 127.0.0.1.41234 > 127.0.0.1.20880: Flags [P.], length 20
 \t0x0000:  dabb e200 0000 0000 0000 0007 0000 0001  ................

@@ -103,8 +103,32 @@ pub(crate) fn item(out: &mut String, item: &Item) {
         }
     }
     object.end();
-    push_visible(out, &line);
+    push_visible(out, &without_lone_surrogates(line));
     out.push('\n');
+}
+
+/// Half a character, which Java's strings may hold, is legal JSON that many readers refuse with the
+/// whole line: U+FFFD stands for it.
+fn without_lone_surrogates(line: String) -> String {
+    if !line.contains("\\ud") {
+        return line;
+    }
+    let (mut out, mut rest) = (String::with_capacity(line.len()), &*line);
+    while let Some((before, escape)) = rest.split_once('\\') {
+        out.push_str(before);
+        let unit = |text: &str| u16::from_str_radix(text.strip_prefix('u')?.get(..4)?, 16).ok();
+        let low = || unit(escape.get(5..)?.strip_prefix('\\')?);
+        let (text, len) = match unit(escape) {
+            Some(0xd800..=0xdbff) if matches!(low(), Some(0xdc00..=0xdfff)) => (&escape[..11], 11),
+            Some(0xd800..=0xdfff) => ("ufffd", 5),
+            // Any other escape: its first character, which may be a backslash.
+            _ => (&escape[..1], 1),
+        };
+        out.push('\\');
+        out.push_str(text);
+        rest = &escape[len..];
+    }
+    out + rest
 }
 
 /// Why bytes belong to no frame.

@@ -20,6 +20,8 @@ pub(crate) struct Lane {
     max_body: u32,
     /// What it seems to speak, if that is not Dubbo.
     other: Option<Sniff>,
+    /// It had frames, and is over.
+    had_frames: bool,
 }
 
 /// What a direction of a connection is known to be.
@@ -39,6 +41,7 @@ impl Lane {
             is_whole,
             max_body,
             other: None,
+            had_frames: false,
         }
     }
 
@@ -64,7 +67,7 @@ impl Lane {
     pub(crate) const fn has_frames(&self) -> bool {
         match &self.sight {
             Sight::Dubbo(framer) => framer.has_frames(),
-            Sight::First(_) | Sight::Over => false,
+            Sight::First(_) | Sight::Over => self.had_frames,
         }
     }
 
@@ -112,6 +115,7 @@ impl Lane {
     /// The direction ends.
     pub(crate) fn end(&mut self, tell: &mut dyn FnMut(Happening<'_>)) {
         self.release(tell);
+        self.had_frames = self.has_frames();
         if let Sight::Dubbo(mut framer) = std::mem::replace(&mut self.sight, Sight::Over) {
             framer.end(&mut |piece| tell(Happening::Piece(piece)));
         }

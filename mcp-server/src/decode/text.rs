@@ -15,9 +15,10 @@ use dubbo_codec::{Error, FrameKind};
 
 use crate::decode::body::{Answer, Call, Thrown};
 use crate::decode::capture::Nanos;
+use crate::decode::counted;
 use crate::decode::json::{push_visible, reason};
-use crate::decode::trace;
 use crate::decode::tell::{Around, Item, Place, Seen, What, sniffed};
+use crate::decode::trace;
 use crate::line::one_line;
 
 /// Most lines of a stack trace.
@@ -45,9 +46,8 @@ pub(crate) fn item(out: &mut String, item: &Item, longest: usize) {
     };
 }
 
-/// `1 byte`, `2 bytes`.
 fn bytes(count: u64) -> String {
-    format!("{count} byte{}", if count == 1 { "" } else { "s" })
+    counted(count, "byte")
 }
 
 fn place(out: &mut String, place: &Place) {

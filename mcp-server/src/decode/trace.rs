@@ -35,13 +35,19 @@ pub(crate) fn of(json: &str) -> Option<Trace> {
         _ => outer,
     };
     let trace = fields.get("stackTrace")?;
-    let lines = items(trace)?.iter().filter_map(Value::as_object).map(line).collect();
+    let lines = items(trace)?
+        .iter()
+        .filter_map(Value::as_object)
+        .map(line)
+        .collect();
     let own = fields.iter().filter(|(name, value)| {
         let is_itself = *name == "cause" && value.get("$ref").is_some();
         let is_empty = value.is_null() || items(value).is_some_and(<[Value]>::is_empty);
         !KNOWN.contains(&name.as_str()) && !is_empty && !is_itself
     });
-    let fields = own.map(|(name, value)| (name.clone(), value.to_string())).collect();
+    let fields = own
+        .map(|(name, value)| (name.clone(), value.to_string()))
+        .collect();
     Some(Trace { lines, fields })
 }
 
@@ -54,7 +60,10 @@ fn items(value: &Value) -> Option<&[Value]> {
 fn line(element: &Map<String, Value>) -> String {
     let text = |name: &str| element.get(name).and_then(Value::as_str);
     let class = text("declaringClass").or_else(|| text("className"));
-    let place = match (text("fileName"), element.get("lineNumber").and_then(Value::as_i64)) {
+    let place = match (
+        text("fileName"),
+        element.get("lineNumber").and_then(Value::as_i64),
+    ) {
         (Some(file), Some(number @ 0..)) => format!("{file}:{number}"),
         (Some(file), _) => file.to_owned(),
         (None, Some(-2)) => "Native Method".to_owned(),
