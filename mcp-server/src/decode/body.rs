@@ -151,7 +151,7 @@ impl Body {
             call: Some(call),
             arguments: rest.values,
             attachments: rest.attachments,
-            broken: broken.or(whole.err()),
+            broken: broken.or_else(|| whole.err()),
             ..Self::default()
         }
     }
@@ -168,7 +168,7 @@ impl Body {
                 ..Self::default()
             },
         };
-        body.broken = body.broken.or(whole.err());
+        body.broken = body.broken.or_else(|| whole.err());
         if body.broken.is_some() && body.answer.is_none() && way != Way::Texts {
             return Self::of_nothing(way, bytes, body.broken, limits);
         }

@@ -146,7 +146,7 @@ impl Section {
             true => u32::from_be_bytes([l0, l1, l2, l3]),
             false => u32::from_le_bytes([l0, l1, l2, l3]),
         } as usize;
-        if len < 12 || len > MAX_BLOCK || !len.is_multiple_of(4) {
+        if !(12..=MAX_BLOCK).contains(&len) || !len.is_multiple_of(4) {
             return Next::Broken("a block has a length that cannot be", None);
         }
         let Some(block) = bytes.get(..len) else {

@@ -189,7 +189,7 @@ fn frame(object: &mut Object<'_>, at: &Place, seen: &Seen) {
     if let Some(call) = body
         .call
         .as_ref()
-        .or(asked.and_then(|asked| asked.call.as_ref()))
+        .or_else(|| asked.and_then(|asked| asked.call.as_ref()))
     {
         self::call(object, call);
     }

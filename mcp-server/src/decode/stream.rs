@@ -53,7 +53,7 @@ const MOST_WAITING: usize = 4096;
 impl Half {
     /// The sender's first sequence number; its data begin behind it.
     pub(crate) fn begin(&mut self, seq: u32) {
-        self.next.get_or_insert(seq.wrapping_add(1));
+        self.next.get_or_insert_with(|| seq.wrapping_add(1));
     }
 
     /// Bytes that wait.

@@ -137,7 +137,7 @@ impl Teller {
             offset: 0,
         };
         match what {
-            Happening::Piece(piece) => return self.piece(place, &piece),
+            Happening::Piece(piece) => self.piece(place, &piece),
             Happening::Gap(offset, missing) => {
                 place.offset = offset;
                 self.counts.broken += 1;
