@@ -9,6 +9,7 @@
     reason = "a failed test is what a failed unwrap is for"
 )]
 
+mod decode;
 mod isolation;
 mod mesh;
 mod oracle;

@@ -1,7 +1,7 @@
 //! MessagePack values as JSON text, for people and their tools.
 //!
 //! It is a rendering, as that of the other formats is: bytes are `{"$bytes": "00ff"}`, an extension is
-//! that with its `$type`, keys that are no strings stand in quotes.
+//! `{"$type": 5, "$ext": {"$bytes": "aa"}}`, keys that are no strings stand in quotes.
 
 use alloc::string::{String, ToString as _};
 use alloc::vec::Vec;
@@ -134,7 +134,7 @@ fn push_other(out: &mut String, raw: &[u8]) {
 mod tests {
     use super::*;
 
-    /// `msgpack.packb` of msgpack 1.1 for Python wrote the bytes.
+    /// `msgpack.packb` of msgpack 1.2 for Python wrote the bytes.
     #[test]
     fn values_of_all_kinds() {
         let limits = Limits::default();

@@ -4,6 +4,7 @@
 //! plain    dabbc200 00:00:00 0x00 \x05        separators and prefixes are let be
 //! dump     00000000: dabb c200 ...  ....      xxd
 //!          00000000  da bb c2 00 ...  |....|  hexdump -C
+//!          000000 da bb c2 00 ...             od -A x -t x1
 //!          0000   da bb c2 00 ...  ....       Wireshark
 //!              0x0000:  4500 0034 ...  E..4   tcpdump -x, -X, -XX: a packet from each 0x0000 on
 //! ```
@@ -68,7 +69,9 @@ fn offset(line: &str) -> Option<(usize, &str)> {
     let digits = word.strip_prefix("0x").unwrap_or(word);
     let has_colon = rest.starts_with(": ") || rest.starts_with(":\t");
     let has_room = rest.starts_with("  ") || rest.starts_with('\t');
-    if digits.len() < 4 || !(has_colon || has_room) {
+    let is_byte = |word: &str| word.len() == 2 && unhex(word).is_some();
+    let before_byte = digits.len() >= 6 && rest.split(' ').nth(1).is_some_and(is_byte);
+    if digits.len() < 4 || !(has_colon || has_room || before_byte) {
         return None;
     }
     let offset = usize::from_str_radix(digits, 16).ok()?;
@@ -168,7 +171,12 @@ mod tests {
 00000010  61 62 63 64                                       |abcd|
 00000014
 ";
-        for text in [xxd, hexdump] {
+        let od = "\
+000000 da bb e2 00 00 00 00 00 00 00 00 07 00 00 00 01  >................<
+000010 61 62 63 64                                      >abcd<
+000014
+";
+        for text in [xxd, hexdump, od] {
             assert_eq!(parse(text), Ok(vec![BYTES.to_vec()]), "{text}");
         }
         let tcpdump = "\

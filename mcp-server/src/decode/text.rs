@@ -240,18 +240,16 @@ fn called(call: &Call) -> String {
     text
 }
 
-/// `.. 05 48 >49< 00 ..`
+/// `05 48 >49< 00`
 fn hex(around: &Around) -> String {
-    let hex = |bytes: &[u8]| {
-        let bytes: Vec<_> = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-        bytes.join(" ")
-    };
-    match around.behind.split_first() {
-        Some((wrong, behind)) => {
-            format!("{} >{wrong:02x}< {}", hex(&around.before), hex(behind))
-        }
-        None => format!("{} >end<", hex(&around.before)),
-    }
+    let byte = |byte: &u8| format!("{byte:02x}");
+    let mut words: Vec<_> = around.before.iter().map(byte).collect();
+    words.push(match around.behind.first() {
+        Some(wrong) => format!(">{wrong:02x}<"),
+        None => ">end<".into(),
+    });
+    words.extend(around.behind.iter().skip(1).map(byte));
+    words.join(" ")
 }
 
 /// What is wrong with a bare value.
