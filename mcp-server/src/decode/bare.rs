@@ -48,8 +48,5 @@ fn hessian(bytes: &[u8], limits: &Limits) -> (Vec<String>, Option<Error>) {
         None => (None, None),
     };
     let values = read.values.into_iter().chain(part);
-    (
-        values.map(|value| read.graph.to_json(value)).collect(),
-        error,
-    )
+    (read.graph.to_json_each(values), error)
 }

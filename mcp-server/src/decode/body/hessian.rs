@@ -14,38 +14,38 @@ pub(super) fn rest(bytes: &[u8], count: usize, has_attachments: bool, limits: &L
         values.extend(part);
         error
     });
-    let attachments = match values.get(count) {
+    let entries = match values.get(count) {
         Some(Value::Node(id)) => match read.graph.node(*id) {
-            Some(Node::Map { entries, .. }) => pairs(&read.graph, entries),
-            _ => Vec::new(),
+            Some(Node::Map { entries, .. }) => entries,
+            _ => &[],
         },
-        _ => Vec::new(),
+        _ => &[],
     };
+    let shown = entries.len().min(limits.max_attachments as usize);
     values.truncate(count);
+    // One rendering of all: what a later value says of an earlier one is a reference.
+    let all = values.iter().chain(entries[..shown].iter().flatten());
+    let mut json = read.graph.to_json_each(all.copied());
+    let pairs = json.split_off(values.len());
+    let keys = entries
+        .iter()
+        .map(|[key, _]| matches!(key, Value::String(_)));
     Rest {
         thrown: values
             .last()
             .map_or_else(Thrown::default, |v| thrown(&read.graph, *v)),
-        values: values
-            .into_iter()
-            .map(|value| read.graph.to_json(value))
-            .collect(),
-        attachments,
-        // Where too few values are, something is missing.
+        values: json,
+        attachments: pairs.as_chunks().0.iter().zip(keys).map(pair).collect(),
         broken,
     }
 }
 
-fn pairs(graph: &Graph<'_>, entries: &[[Value<'_>; 2]]) -> Vec<(Json, Json)> {
-    let json = |value: &Value<'_>| graph.to_json(*value);
-    let key = |value: &Value<'_>| match value {
-        Value::String(_) => json(value),
-        other => serde_json::Value::from(json(other)).to_string(),
+fn pair(([name, value], is_text): (&[Json; 2], bool)) -> (Json, Json) {
+    let name = match is_text {
+        true => name.clone(),
+        false => serde_json::Value::from(&**name).to_string(),
     };
-    entries
-        .iter()
-        .map(|[name, value]| (key(name), json(value)))
-        .collect()
+    (name, value.clone())
 }
 
 fn thrown(graph: &Graph<'_>, value: Value<'_>) -> Thrown {
