@@ -76,16 +76,16 @@ Input, told by its first bytes: Dubbo2 frames one after the other, or a capture,
 (IPv4 and IPv6 over Ethernet, VLAN, Linux cooked, loopback, raw IP). Streams of a capture are put in
 order, responses are matched with their requests by id, and what is not Dubbo is named once.
 
-Bodies in hessian2, fastjson2, fastjson, gson, jackson and msgpack are read. Values are shown as JSON:
-$class names a Java class, $ref the n-th list, map or object of the body, $bytes and $date are what
-JSON has no word for.
+Bodies in hessian2, fastjson2, fastjson, gson, jackson and msgpack are read. Values are shown as
+JSON: $class names a Java class, $ref the n-th list, map or object of the body counted from 0, $bytes
+and $date are what JSON has no word for.
 
 Examples:
   What is called on this host, now:
     tcpdump -i any -s 0 -U -w - port 20880 | dubbo-mesh decode
 
   The calls of a capture that took longer than 100 ms:
-    dubbo-mesh decode --output json trace.pcap | jq -c 'select(.elapsedMs > 100) | [.interface, .method, .elapsedMs]'
+    dubbo-mesh decode --output json trace.pcap | jq -c 'select(.elapsedMs > 100)'
 
   Bytes from a log:
     echo 'dabb2214 00000000 00000007 00000001 4e' | dubbo-mesh decode --hex

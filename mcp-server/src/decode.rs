@@ -11,6 +11,7 @@
 
 mod bare;
 mod body;
+mod buffer;
 mod capture;
 mod connections;
 mod framing;
@@ -18,6 +19,7 @@ mod hex;
 mod json;
 mod lane;
 mod packet;
+mod packets;
 mod pair;
 mod stream;
 mod tell;
@@ -29,10 +31,12 @@ use std::io::{self, Read, Write};
 use dubbo_codec::{Limits, Sniff};
 
 use crate::cli::{Decode, DecodeOutput};
-use capture::{Capture, MAX_BLOCK, Next, Packet};
-use connections::{Bounds, Connections};
+use buffer::Buffer;
+use capture::{Capture, Next, Packet};
+use connections::Bounds;
 use framing::Framer;
 use packet::Content;
+use packets::Packets;
 use tell::{Counts, Form, Place, Teller};
 
 /// How the command ended.
@@ -53,8 +57,6 @@ pub enum Failed {
     Output(io::Error),
 }
 
-/// Bytes that are asked for at once.
-const CHUNK: usize = 64 * 1024;
 /// Longest text of hexadecimal digits, and longest bare value.
 const MOST_TEXT: u64 = 256 * 1024 * 1024;
 
@@ -105,7 +107,7 @@ pub fn run(
 fn summarized(counts: &Counts) -> String {
     let mut text = counted(counts.frames, "frame");
     for (count, what) in [
-        (counts.broken, "broken"),
+        (counts.broken, "broken or missing"),
         (counts.unread, "in serializations that are not read"),
     ] {
         if count > 0 {
@@ -169,7 +171,9 @@ impl Session<'_> {
         if capture::is_capture(first) {
             return self.capture(&mut buffer);
         }
-        if let Some(why) = foreign(first) {
+        // A damaged stream of frames, or one that was joined, may begin with anything.
+        let has_magic = first.windows(2).any(|bytes| bytes == [0xda, 0xbb]);
+        if let Some(why) = foreign(first).filter(|_| !has_magic) {
             return Err(Failed::Input(why));
         }
         self.frames(&mut buffer)
@@ -272,8 +276,6 @@ fn foreign(first: &[u8]) -> Option<String> {
     }
     let what = match Sniff::of(first) {
         Sniff::Dubbo => return None,
-        // A damaged stream of frames may begin with anything.
-        Sniff::Other | Sniff::NeedMore if first.contains(&0xda) => return None,
         Sniff::Telnet => "text; hexadecimal digits need --hex",
         sniff => tell::sniffed(sniff),
     };
@@ -281,133 +283,4 @@ fn foreign(first: &[u8]) -> Option<String> {
         "is no capture and does not begin with a Dubbo frame (da bb): it seems to be {what}; a bare \
          value needs --hessian2 or --jsonb"
     ))
-}
-
-/// The packets of a capture.
-struct Packets {
-    connections: Connections,
-    packets: u64,
-    fragments: u64,
-    unknown_links: u64,
-    link: i32,
-    broken: u64,
-    trouble: Vec<String>,
-    time: Option<capture::Nanos>,
-}
-
-impl Packets {
-    fn new(bounds: Bounds) -> Self {
-        Self {
-            connections: Connections::new(bounds),
-            packets: 0,
-            fragments: 0,
-            unknown_links: 0,
-            link: 0,
-            broken: 0,
-            trouble: Vec::new(),
-            time: None,
-        }
-    }
-
-    fn packet(&mut self, packet: &Packet<'_>, teller: &mut Teller) {
-        self.packets += 1;
-        self.time = packet.time.or(self.time);
-        match packet::read(packet.link, packet.bytes) {
-            Content::Tcp(segment) => {
-                self.connections
-                    .segment(&segment, &mut |ends, to_server, what| {
-                        teller.happening(ends, to_server, packet.time, what);
-                    });
-            }
-            Content::Fragment => self.fragments += 1,
-            Content::UnknownLink => {
-                self.unknown_links += 1;
-                self.link = packet.link;
-            }
-            Content::Other => {}
-        }
-    }
-
-    /// A block that cannot be read, or the end of what can.
-    fn unread(&mut self, why: &str, at: u64) {
-        self.broken += 1;
-        if self.trouble.len() < 3 {
-            self.trouble
-                .push(format!("at byte {at} of the capture: {why}"));
-        }
-    }
-
-    fn summary(self, counts: &Counts) -> Result<Vec<String>, Failed> {
-        if self.unknown_links > 0 && self.unknown_links == self.packets {
-            return Err(Failed::Input(format!(
-                "is a capture of link type {}, which is not read",
-                self.link
-            )));
-        }
-        let dubbo = self.connections.opened() - counts.not_dubbo.min(self.connections.opened());
-        let mut summary = vec![format!(
-            "{}, {}, {dubbo} of them Dubbo",
-            counted(self.packets, "packet"),
-            counted(self.connections.opened(), "connection"),
-        )];
-        if self.fragments > 0 {
-            summary.push(counted(self.fragments, "fragment") + " left out");
-        }
-        if self.unknown_links > 0 {
-            let count = counted(self.unknown_links, "packet");
-            summary.push(format!("{count} of link type {} left out", self.link));
-        }
-        summary.extend(self.trouble);
-        Ok(summary)
-    }
-}
-
-/// What was read of the input and not used yet.
-struct Buffer<'r> {
-    input: &'r mut dyn Read,
-    bytes: Vec<u8>,
-    used: usize,
-    /// Offset of the next byte in the input.
-    position: u64,
-}
-
-impl<'r> Buffer<'r> {
-    fn new(input: &'r mut dyn Read) -> Self {
-        Self {
-            input,
-            bytes: Vec::new(),
-            used: 0,
-            position: 0,
-        }
-    }
-
-    fn held(&self) -> &[u8] {
-        self.bytes.get(self.used..).unwrap_or_default()
-    }
-
-    fn consume(&mut self, len: usize) {
-        self.used += len;
-        self.position += len as u64;
-    }
-
-    /// Reads once; false at the end of the input.
-    fn more(&mut self) -> Result<bool, Failed> {
-        self.bytes.drain(..self.used);
-        self.used = 0;
-        if self.bytes.len() > MAX_BLOCK {
-            return Err(Failed::Input("has a block that is too long".into()));
-        }
-        let held = self.bytes.len();
-        self.bytes.resize(held + CHUNK, 0);
-        loop {
-            match self.input.read(&mut self.bytes[held..]) {
-                Ok(read) => {
-                    self.bytes.truncate(held + read);
-                    return Ok(read > 0);
-                }
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(Failed::Input(format!("cannot be read: {error}"))),
-            }
-        }
-    }
 }

@@ -236,3 +236,23 @@ impl<'a> Sink<'a> for Builder<'a> {
         self.stack.push(Value::Node(id));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The example of section 4.9 of the specification of Hessian 2.0, then a reserved byte.
+    #[test]
+    fn what_comes_before_the_wrong_byte_is_kept() {
+        let bytes = b"\x91C\x0bexample.Car\x92\x05color\x05model\x60\x03red\x40";
+        let read = decode_readable(bytes, 9, &Limits::default());
+        assert_eq!((&*read.values, read.len), (&[Value::Int(1)][..], 1));
+        let (error, part) = read.broken.unwrap();
+        let expected = Error::new(bytes.len() - 1, What::Value, ErrorKind::UnexpectedByte(0x40));
+        assert_eq!(error, expected);
+        let json = read.graph.to_json(part.unwrap());
+        assert_eq!(json, r#"{"$class":"example.Car","color":"red"}"#);
+        let read = decode_readable(bytes, 1, &Limits::default());
+        assert!(read.broken.is_none() && read.len == 1);
+    }
+}

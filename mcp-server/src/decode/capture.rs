@@ -132,12 +132,9 @@ fn next_pcap<'a>(header: &PcapHeader, bytes: &'a [u8]) -> Next<'a> {
 }
 
 impl Section {
-    fn next<'a>(&mut self, bytes: &'a [u8]) -> Next<'a> {
-        let Some(head) = bytes.first_chunk::<12>() else {
-            return Next::More;
-        };
-        let [k0, k1, k2, k3, l0, l1, l2, l3, order @ ..] = *head;
-        let is_section = [k0, k1, k2, k3] == [0x0a, 0x0d, 0x0d, 0x0a];
+    /// A block's length; the head of a section says in which order its bytes stand from there on.
+    fn block_len(&mut self, head: &[u8; 12], is_section: bool) -> usize {
+        let [_, _, _, _, l0, l1, l2, l3, order @ ..] = *head;
         if is_section {
             self.big_endian = order == [0x1a, 0x2b, 0x3c, 0x4d];
             self.interfaces.clear();
@@ -145,7 +142,16 @@ impl Section {
         let len = match self.big_endian {
             true => u32::from_be_bytes([l0, l1, l2, l3]),
             false => u32::from_le_bytes([l0, l1, l2, l3]),
-        } as usize;
+        };
+        len as usize
+    }
+
+    fn next<'a>(&mut self, bytes: &'a [u8]) -> Next<'a> {
+        let Some(head) = bytes.first_chunk::<12>() else {
+            return Next::More;
+        };
+        let is_section = head.starts_with(&[0x0a, 0x0d, 0x0d, 0x0a]);
+        let len = self.block_len(head, is_section);
         if !(12..=MAX_BLOCK).contains(&len) || !len.is_multiple_of(4) {
             return Next::Broken("a block has a length that cannot be", None);
         }
@@ -169,10 +175,10 @@ impl Section {
                 let data = data.get(..packet.packet_data().len()).unwrap_or(data);
                 self.packet(0, None, data, len)
             }
+            Ok((_, Block::InterfaceDescription(_))) if self.interfaces.len() >= MAX_INTERFACES => {
+                Next::Broken("a section has too many interfaces", None)
+            }
             Ok((_, Block::InterfaceDescription(described))) => {
-                if self.interfaces.len() >= MAX_INTERFACES {
-                    return Next::Broken("a section has too many interfaces", None);
-                }
                 self.interfaces.push(Interface {
                     link: described.linktype.0,
                     ticks: ticks_per_second(described.if_tsresol),

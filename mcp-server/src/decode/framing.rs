@@ -117,27 +117,7 @@ impl Framer {
         let offset = self.offset + at as u64;
         let rest = self.held.get(at..).filter(|rest| !rest.is_empty())?;
         match self.state {
-            State::InStep => match FrameHead::parse(rest) {
-                Err(error) => {
-                    self.state = State::Searching(offset, Why::Wrong(error));
-                    Some(rest.len().min(1))
-                }
-                Ok(None) => None,
-                Ok(Some(head)) if head.body_len > self.max_body => {
-                    self.has_frames = true;
-                    let kind = PieceKind::TooLong(head);
-                    tell(Piece { offset, kind });
-                    self.state = State::Passing(u64::from(head.body_len));
-                    Some(FrameHead::LEN)
-                }
-                Ok(Some(head)) => {
-                    self.has_frames = true;
-                    let body = rest.get(FrameHead::LEN..head.frame_len())?;
-                    let kind = PieceKind::Whole(head, body);
-                    tell(Piece { offset, kind });
-                    Some(head.frame_len())
-                }
-            },
+            State::InStep => self.frame(at, tell),
             State::Passing(left) => {
                 let used = rest.len().min(usize::try_from(left).unwrap_or(usize::MAX));
                 self.state = match left - used as u64 {
@@ -156,6 +136,29 @@ impl Framer {
                 Err(used) => Some(used),
             },
         }
+    }
+
+    /// The frame that should begin at `at`.
+    fn frame(&mut self, at: usize, tell: &mut dyn FnMut(Piece<'_>)) -> Option<usize> {
+        let (offset, rest) = (self.offset + at as u64, self.held.get(at..)?);
+        let head = match FrameHead::parse(rest) {
+            Ok(head) => head?,
+            Err(error) => {
+                self.state = State::Searching(offset, Why::Wrong(error));
+                return Some(1);
+            }
+        };
+        self.has_frames = true;
+        if head.body_len > self.max_body {
+            let kind = PieceKind::TooLong(head);
+            tell(Piece { offset, kind });
+            self.state = State::Passing(u64::from(head.body_len));
+            return Some(FrameHead::LEN);
+        }
+        let body = rest.get(FrameHead::LEN..head.frame_len())?;
+        let kind = PieceKind::Whole(head, body);
+        tell(Piece { offset, kind });
+        Some(head.frame_len())
     }
 
     /// That many bytes of the stream are missing here.

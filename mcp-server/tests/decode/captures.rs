@@ -469,6 +469,49 @@ fn a_dump_of_packets_is_read_as_packets() {
     assert_eq!(found, expected(&frames));
 }
 
+/// A block that says nothing sensible within its bounds costs itself alone.
+#[test]
+fn a_broken_block_does_not_stop_the_next_one() {
+    let frames: Vec<_> = recorded("2.7.23")
+        .into_iter()
+        .filter(|f| f.case == "hello")
+        .collect();
+    let talk = talk("10.0.0.5:41234", "10.0.0.6:20880", 1400);
+    let packets = packets(&talk, &talk.segments(&messages(&frames)));
+    let (first, second) = (pcapng(&packets[..3]), pcapng(&packets[3..]));
+    // A packet of an interface that nobody described, and one that is longer than its block.
+    let foreign = unhex(
+        "00000006000000200000000700000000000000000000000000000000000000 20"
+            .replace(' ', "")
+            .as_str(),
+    );
+    let long = unhex("0000000600000020000000010000000000000000000010000000100000000020");
+    let ran = run(
+        &["--output", "json"],
+        &[first, foreign, long, second].concat(),
+    );
+    let kinds: Vec<_> = ran
+        .objects()
+        .iter()
+        .map(|object| object["kind"].clone())
+        .collect();
+    assert_eq!(
+        (kinds, ran.ended),
+        (vec![json!("request"), json!("response")], Ok(Ended::Broken))
+    );
+    assert!(
+        ran.report
+            .contains("a packet of an interface that was not described"),
+        "{}",
+        ran.report
+    );
+    assert!(
+        ran.report.contains("a block cannot be read"),
+        "{}",
+        ran.report
+    );
+}
+
 #[test]
 fn times_of_all_resolutions_are_the_same() {
     let frames: Vec<_> = recorded("2.7.23")

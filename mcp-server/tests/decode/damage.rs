@@ -127,6 +127,20 @@ fn bytes_between_frames_are_passed_over() {
 }
 
 #[test]
+fn a_file_that_begins_within_a_frame_is_read_from_the_next_one_on() {
+    let frames = recorded("2.7.23");
+    let whole = stream(&frames);
+    let ran = run(&["--output", "json"], &whole[100..]);
+    let found = ran.objects();
+    assert_eq!(
+        (&found[0]["kind"], &found[0]["length"]),
+        (&json!("passed"), &json!(93))
+    );
+    assert_eq!(found.len(), frames.len());
+    assert_eq!(ran.ended, Ok(Ended::Broken));
+}
+
+#[test]
 fn serializations_that_are_not_read_show_their_head() {
     let bytes = unhex(
         "dabbc8000000000000000007000000030102 03"

@@ -6,6 +6,7 @@
 )]
 
 mod captures;
+mod command;
 mod damage;
 mod meaning;
 mod recorded;
