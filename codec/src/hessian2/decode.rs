@@ -248,7 +248,11 @@ mod tests {
         let read = decode_readable(bytes, 9, &Limits::default());
         assert_eq!((&*read.values, read.len), (&[Value::Int(1)][..], 1));
         let (error, part) = read.broken.unwrap();
-        let expected = Error::new(bytes.len() - 1, What::Value, ErrorKind::UnexpectedByte(0x40));
+        let expected = Error::new(
+            bytes.len() - 1,
+            What::Value,
+            ErrorKind::UnexpectedByte(0x40),
+        );
         assert_eq!(error, expected);
         let json = read.graph.to_json(part.unwrap());
         assert_eq!(json, r#"{"$class":"example.Car","color":"red"}"#);
