@@ -39,12 +39,14 @@ pub(crate) struct Half {
     held: usize,
     /// Where the other side's acknowledgements reach.
     acked: u64,
+    /// Packets of the connection since the hole at `at` was noticed.
+    age: usize,
     /// Where the sender said that it ends.
     fin: Option<u64>,
 }
 
-/// Segments that may wait behind a hole whose bytes were acknowledged: captures of several
-/// processors are not quite in order.
+/// Packets of the connection after which a hole whose bytes were acknowledged is given up. Not at
+/// once: captures of several queues or of mirrored ports are not quite in order.
 const PATIENCE: usize = 8;
 /// What may wait behind any hole, in bytes and in segments.
 const MOST_HELD: usize = 1024 * 1024;
@@ -131,6 +133,7 @@ impl Half {
 
     fn pass(&mut self, bytes: u64) {
         self.at += bytes;
+        self.age = 0;
         // Sequence numbers wrap.
         self.next = self.next.map(|next| next.wrapping_add(bytes as u32));
     }
@@ -148,14 +151,18 @@ impl Half {
         }
     }
 
-    /// Tells what can be told, and gives up holes that will not be filled.
+    /// Tells what can be told, and gives up holes that will not be filled. Once a packet.
     fn drain(&mut self, tell: &mut dyn FnMut(Bit<'_>)) {
+        self.age = match self.waiting.is_empty() {
+            true => 0,
+            false => self.age + 1,
+        };
         loop {
             let Some((start, _)) = self.waiting.first_key_value() else {
                 return;
             };
             let is_hole = *start > self.at;
-            let is_lost = self.acked >= *start && self.waiting.len() >= PATIENCE
+            let is_lost = self.acked >= *start && self.age >= PATIENCE
                 || self.held > MOST_HELD
                 || self.waiting.len() > MOST_WAITING;
             if is_hole && !is_lost {
@@ -171,6 +178,7 @@ impl Half {
             return;
         };
         self.held -= segment.data.len();
+        self.age = 0;
         if start > self.at {
             let missing = start - self.at;
             tell(Bit::Gap(missing));
