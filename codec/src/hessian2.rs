@@ -20,7 +20,7 @@ mod string;
 mod walk;
 mod write;
 
-pub use decode::decode;
+pub use decode::{Readable, decode, decode_readable};
 pub use encode::{ArrayLists, Encoder};
 pub use graph::{ClassId, Graph, Node, NodeId, Value};
 pub use string::Binary;

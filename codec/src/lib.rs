@@ -21,7 +21,7 @@ pub mod hessian2;
 mod inline;
 mod json;
 pub mod jsonb;
-mod msgpack;
+pub mod msgpack;
 mod patch;
 mod reader;
 mod render;

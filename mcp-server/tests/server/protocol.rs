@@ -129,9 +129,7 @@ async fn a_burst_of_changes_is_few_pushes_and_ends_with_the_last() {
         server.publish(&state);
         tokio::time::sleep(Duration::from_millis(2)).await;
     }
-    let last = state
-        .set(Kind::ServiceEntry)
-        .version();
+    let last = state.set(Kind::ServiceEntry).version();
     loop {
         assert_eq!(istiod.next().await, applied(&[], &["a"], &[]));
         let clients = server.telemetry.clients();
