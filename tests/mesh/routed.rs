@@ -168,3 +168,125 @@ spec:
         drop(mesh.providers);
     });
 }
+
+/// The tag rule of the SDK, kept by routes of ours: nobody wrote a VirtualService.
+#[test]
+fn a_tagged_provider_gets_calls_of_its_tag_and_no_others() {
+    isolated(async || {
+        let providers = [
+            ("plain", DubboVersion::V3_2, ""),
+            ("gray", DubboVersion::V3_3, "gray"),
+        ];
+        let mesh = Mesh::start(&providers, "{}").await;
+        mesh.until("forced-tag").await;
+        let mut caller = mesh.caller(DubboVersion::V2_7).await;
+        let mut answers = Vec::new();
+        for call in [
+            "greet World",
+            "greet World dubbo.tag=gray",
+            "greet World",
+            "greet World dubbo.tag=gray",
+            "greet World dubbo.tag=blue",
+        ] {
+            answers.push(from(&caller.call(call).await).to_owned());
+        }
+        assert_eq!(answers, ["plain", "gray", "plain", "gray", "plain"]);
+        let calls = |subset: &str| format!("outbound|20880|{subset}|{HOST}");
+        assert_eq!(
+            carried(&mesh.envoy, &calls("untagged"), "rq_total").await,
+            3
+        );
+        assert_eq!(
+            carried(&mesh.envoy, &calls("tag-gray"), "rq_total").await,
+            2
+        );
+    });
+}
+
+/// What is on the port but not published still reaches the very provider that the SDK dialled.
+#[test]
+fn a_call_to_what_is_not_published_goes_where_it_was_dialled() {
+    isolated(async || {
+        let mesh = Mesh::start(&[("one", DubboVersion::V3_3, "")], "{}").await;
+        let hidden = Namespace::new("hidden", 9);
+        let _hidden = ProviderSettings::new(DubboVersion::V2_7, "N/A")
+            .named("hidden")
+            .protocol("dubbo", 20880)
+            .service(Service::new("com.acme.Orders"))
+            .inside(&hidden)
+            .start()
+            .await;
+        let url = format!("dubbo://{}:20880/com.acme.Orders", hidden.address());
+        let mut caller = ConsumerSettings::new(DubboVersion::V2_7, "N/A", "com.acme.Orders")
+            .set("reference.url", url)
+            .inside(&mesh.pod)
+            .start()
+            .await;
+        let answer = caller.call("place tea").await;
+        assert!(answer.starts_with("RESULT "), "{answer}");
+        let original = carried(&mesh.envoy, "dubbo-original-dst", "rq_total").await;
+        assert_eq!(original, 1);
+    });
+}
+
+/// Time-outs, faults and what the caller is told of them.
+#[test]
+fn what_the_mesh_does_to_a_call_is_told_in_dubbos_words() {
+    isolated(async || {
+        let mesh = Mesh::start(
+            &[("one", DubboVersion::V3_3, "")],
+            "{options: {attachments: [case]}}",
+        )
+        .await;
+        mesh.apply(
+            "
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: greeter, namespace: shop}
+spec:
+  hosts: [com.acme.greeter.dubbo]
+  http:
+  - name: of-the-test
+    match: [{headers: {case: {exact: abort}}}]
+    fault: {abort: {httpStatus: 429, percentage: {value: 100}}}
+    route: [{destination: {host: com.acme.greeter.dubbo}}]
+  - match: [{uri: {exact: /com.acme.Greeter/sleep}}]
+    timeout: 0.5s
+    route: [{destination: {host: com.acme.greeter.dubbo}}]
+  - match: [{headers: {case: {exact: delay}}}]
+    fault: {delay: {fixedDelay: 1s, percentage: {value: 100}}}
+    route: [{destination: {host: com.acme.greeter.dubbo}}]
+  - route: [{destination: {host: com.acme.greeter.dubbo}}]
+",
+        );
+        mesh.until("of-the-test").await;
+        for version in [DubboVersion::V2_6, DubboVersion::V3_3] {
+            let mut caller = mesh.caller(version).await;
+            let aborted = caller.call("greet World case=abort").await;
+            assert!(
+                aborted.starts_with("THROWN ") && aborted.contains("fault filter abort"),
+                "{aborted}"
+            );
+            let slow = caller.call("sleep 3000").await;
+            assert!(
+                slow.starts_with("THROWN ") && slow.to_lowercase().contains("timeout"),
+                "{slow}"
+            );
+            assert_eq!(from(&caller.call("greet World case=delay").await), "one");
+            // A business exception is an answer: nothing is retried, nothing is hidden.
+            let failed = caller.call("fail broken").await;
+            assert!(failed.starts_with("THROWN com.acme.Rejected"), "{failed}");
+        }
+        let cluster = format!("cluster.outbound|20880||{HOST};.upstream_rq_retry");
+        let retries = mesh
+            .envoy
+            .page("/stats?filter=upstream_rq_retry")
+            .await
+            .unwrap();
+        let retried: Vec<&str> = retries
+            .lines()
+            .filter(|line| line.starts_with(&cluster) && !line.ends_with(": 0"))
+            .collect();
+        assert_eq!(retried, [""; 0]);
+    });
+}
