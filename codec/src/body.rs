@@ -7,13 +7,14 @@
 use crate::attachment::Attachments;
 use crate::error::{Error, ErrorKind, Limit, Limits, What};
 use crate::exception::{Exception, HessianSight, JsonbSight};
-use crate::frame::Serialization;
 use crate::hessian2::{self, Tables};
 use crate::inline::Inline;
 use crate::json;
 use crate::jsonb;
 use crate::msgpack;
+use crate::protobuf;
 use crate::reader::Reader;
+use crate::serialization::Serialization;
 use crate::text::Text;
 
 /// An encoding of bodies that this crate reads.
@@ -29,6 +30,10 @@ pub(crate) enum Format {
     JsonFramed,
     /// MessagePack values.
     MsgPack,
+    /// Protobuf messages, a length before each.
+    Protobuf,
+    /// Protobuf messages as JSON texts, a line each.
+    ProtobufJson,
 }
 
 impl Format {
@@ -43,6 +48,8 @@ impl Format {
             Serialization::MSGPACK => Ok(Self::MsgPack),
             Serialization::HESSIAN2 | Serialization::NATIVE_HESSIAN => Ok(Self::Hessian2),
             Serialization::FASTJSON2 => Ok(Self::Jsonb),
+            Serialization::PROTOBUF => Ok(Self::Protobuf),
+            Serialization::PROTOBUF_JSON => Ok(Self::ProtobufJson),
             _ => Err(Error::new(0, What::Body, ErrorKind::Unsupported)),
         }
     }
@@ -52,9 +59,7 @@ impl Format {
         match self {
             Self::Hessian2 => Ok(Written::Hessian2),
             Self::Jsonb => Ok(Written::Jsonb),
-            Self::JsonLines | Self::JsonFramed | Self::MsgPack => {
-                Err(Error::new(0, What::Body, ErrorKind::Unsupported))
-            }
+            _ => Err(Error::new(0, What::Body, ErrorKind::Unsupported)),
         }
     }
 }
@@ -90,10 +95,11 @@ impl<'a, 'l> BodyReader<'a, 'l> {
             Format::Hessian2 if self.r.peek() == Some(b'N') => self.r.byte(what).map(|_| None),
             Format::Hessian2 => self.string(what).map(Some),
             Format::Jsonb => jsonb::framed(&mut self.r, what, |r| jsonb::optional_string(r, what)),
-            Format::JsonLines | Format::JsonFramed => {
+            Format::JsonLines | Format::JsonFramed | Format::ProtobufJson => {
                 self.json(what, |r| json::optional_string(r, what))
             }
             Format::MsgPack => msgpack::optional_string(&mut self.r, what),
+            Format::Protobuf => protobuf::string(&mut self.r, what).map(Some),
         }
     }
 
@@ -115,8 +121,10 @@ impl<'a, 'l> BodyReader<'a, 'l> {
         match self.format {
             Format::Hessian2 => b'N',
             Format::Jsonb => jsonb::NULL,
-            Format::JsonLines | Format::JsonFramed => b'n',
+            Format::JsonLines | Format::JsonFramed | Format::ProtobufJson => b'n',
             Format::MsgPack => msgpack::NULL,
+            // It has none.
+            Format::Protobuf => 0,
         }
     }
 
@@ -156,7 +164,7 @@ impl<'a, 'l> BodyReader<'a, 'l> {
             Format::Jsonb => jsonb::framed(&mut self.r, What::ResponseFlag, |r| {
                 jsonb::read_byte(r, What::ResponseFlag)
             }),
-            Format::JsonLines | Format::JsonFramed => {
+            Format::JsonLines | Format::JsonFramed | Format::ProtobufJson => {
                 let at = self.r.at();
                 let flag =
                     self.json(What::ResponseFlag, |r| json::integer(r, What::ResponseFlag))?;
@@ -167,6 +175,7 @@ impl<'a, 'l> BodyReader<'a, 'l> {
                 msgpack::Value::Integer(flag @ 0..=5) => Ok(flag as i32),
                 _ => Err(self.r.error(What::ResponseFlag, ErrorKind::BadText)),
             },
+            Format::Protobuf => protobuf::int(&mut self.r, What::ResponseFlag),
         }
     }
 
@@ -178,11 +187,12 @@ impl<'a, 'l> BodyReader<'a, 'l> {
             Format::Jsonb => jsonb::framed(&mut self.r, What::Value, |r| {
                 jsonb::walk(r, self.limits, &mut ())
             }),
-            Format::JsonLines | Format::JsonFramed => {
+            Format::JsonLines | Format::JsonFramed | Format::ProtobufJson => {
                 let limits = self.limits;
                 self.json(What::Value, |r| json::value(r, limits))
             }
             Format::MsgPack => msgpack::skip(&mut self.r),
+            Format::Protobuf => protobuf::skip(&mut self.r),
         }
     }
 
@@ -202,11 +212,12 @@ impl<'a, 'l> BodyReader<'a, 'l> {
                 })?;
                 sight.found
             }
-            Format::JsonLines | Format::JsonFramed => {
+            Format::JsonLines | Format::JsonFramed | Format::ProtobufJson => {
                 let limits = self.limits;
                 self.json(What::Value, |r| json::exception(r, limits))?
             }
             Format::MsgPack => msgpack::exception(&mut self.r, self.limits)?,
+            Format::Protobuf => protobuf::exception(&mut self.r)?,
         };
         found.bytes = self.r.since(start);
         Ok(found)
@@ -222,6 +233,11 @@ impl<'a, 'l> BodyReader<'a, 'l> {
                 self.json(What::Attachments, |r| json::entries(r, limits))
             }
             Format::MsgPack => msgpack::entries(&mut self.r, self.limits),
+            Format::Protobuf => protobuf::entries(&mut self.r, self.limits),
+            Format::ProtobufJson => {
+                let limits = self.limits;
+                self.json(What::Attachments, |r| protobuf::json_entries(r, limits))
+            }
         }
     }
 
@@ -289,7 +305,8 @@ pub(crate) struct Entries {
     pub(crate) end: u32,
     /// Behind the map.
     pub(crate) after: u32,
-    /// Of each key and its value; an entry ends where the next begins, the last one at `end`.
+    /// Of each key and its value; an entry ends where the next begins, the last one at `end`. In
+    /// protobuf, where they may stand in any order, of the length before each.
     pub(crate) list: Inline<(u32, u32), 20>,
 }
 

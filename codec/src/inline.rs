@@ -57,6 +57,30 @@ impl<T: Copy, const N: usize> Inline<T, N> {
         }
     }
 
+    fn get_mut(&mut self, index: usize) -> Option<&mut T> {
+        match index.checked_sub(N) {
+            None => self.inline.get_mut(index),
+            Some(spilled) => self.spill.get_mut(spilled),
+        }
+    }
+
+    /// Sorts by insertion, which suits few elements and those that are in order already.
+    pub(crate) fn sort_by_key<K: Ord>(&mut self, key: impl Fn(T) -> K) {
+        for sorted in 1..self.len {
+            let mut at = sorted;
+            while let (Some(before), Some(here)) = (self.get(at.wrapping_sub(1)), self.get(at))
+                && key(before) > key(here)
+            {
+                for (place, value) in [(at - 1, here), (at, before)] {
+                    if let Some(found) = self.get_mut(place) {
+                        *found = value;
+                    }
+                }
+                at -= 1;
+            }
+        }
+    }
+
     pub(crate) fn iter(&self) -> impl DoubleEndedIterator<Item = T> + '_ {
         let inline = &self.inline[..self.len.min(N)];
         inline.iter().chain(&self.spill).copied()
@@ -90,5 +114,10 @@ mod tests {
             assert_eq!(list.pop(), Some(value));
         }
         assert_eq!((list.pop(), list.len(), list.get(0)), (None, 0, None));
+        for value in [3, 1, 4, 1, 5] {
+            list.push(value);
+        }
+        list.sort_by_key(|value| value);
+        assert!(list.iter().eq([1, 1, 3, 4, 5]));
     }
 }

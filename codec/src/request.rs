@@ -12,9 +12,10 @@
 use crate::attachment::{AttachmentValue, Attachments};
 use crate::body::{BodyReader, Entries, Format};
 use crate::error::{Error, ErrorKind, Limit, Limits, What};
-use crate::frame::{FrameHead, Serialization};
+use crate::frame::FrameHead;
 use crate::hessian2::Tables;
 use crate::inline::Inline;
+use crate::serialization::Serialization;
 use crate::service::{ServiceKey, ServiceKeyError};
 use crate::text::Text;
 
@@ -156,7 +157,7 @@ fn read_parameters<'a>(reader: &mut BodyReader<'a, '_>) -> Result<Parameters<'a>
 }
 
 /// How many descriptors `types` are (JVM specification, 4.3.2); `None` if they are not whole.
-fn count_types(types: Text<'_>) -> Option<u32> {
+pub(crate) fn count_types(types: Text<'_>) -> Option<u32> {
     let lossy;
     let mut rest = match types.utf8_like() {
         Some(bytes) => bytes,
