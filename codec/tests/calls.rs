@@ -311,15 +311,24 @@ fn laughter_is_bounded() {
     let error = from_slice::<Count>(&bytes).unwrap_err();
     assert!(error.to_string().contains("number of values"), "{error}");
     // A chain of references is as deep as nesting may be, and no deeper.
-    let mut chain = vec![b'X', 0xca, 88, 0x78];
-    for n in 0..599_i32 {
-        chain.extend([0x79, b'Q', b'I']);
-        chain.extend((n + 1).to_be_bytes());
-    }
-    let error = from_slice::<Count>(&chain).unwrap_err();
+    let chain = |len: i32| {
+        let mut chain = vec![b'X', b'I'];
+        chain.extend(len.to_be_bytes());
+        chain.push(0x78);
+        for n in 1..len {
+            chain.extend([0x79, b'Q', b'I']);
+            chain.extend(n.to_be_bytes());
+        }
+        chain
+    };
+    let error = from_slice::<Count>(&chain(600)).unwrap_err();
     assert!(error.to_string().contains("too deeply"), "{error}");
+    assert_eq!(
+        from_slice::<Count>(&chain(127)).unwrap().0,
+        1 + 127 * 128 / 2
+    );
     let mut limits = Limits::default();
-    limits.max_depth = 700;
-    let given = from_slice_within::<Count>(&chain, &limits).unwrap();
-    assert_eq!(given.0, 1 + 600 * 601 / 2);
+    limits.max_depth = 10;
+    assert!(from_slice_within::<Count>(&chain(9), &limits).is_ok());
+    assert!(from_slice_within::<Count>(&chain(10), &limits).is_err());
 }

@@ -37,8 +37,8 @@ pub(crate) use ser::Serializer;
 
 /// Encodes a value as hessian-lite 4 would encode its Java counterpart.
 ///
-/// Fails on what has no counterpart: an enum with data, a number beyond a long, nesting beyond
-/// [`Limits::max_depth`] of the defaults.
+/// Fails on what has no counterpart: an enum with data, a number beyond a long; and on what is nested
+/// more than 128 times.
 pub fn to_vec<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, MappingError> {
     let mut serializer = Serializer::new();
     value.serialize(&mut serializer)?;
@@ -47,7 +47,8 @@ pub fn to_vec<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, MappingError>
 
 /// Decodes the one value that `bytes` are, within the default limits.
 ///
-/// Fails on bytes that are not Hessian 2 and on a value that does not fit the type.
+/// Fails on bytes that are not Hessian 2, on a value that does not fit the type, and on nesting beyond
+/// 128 or [`Limits::max_depth`].
 pub fn from_slice<'de, T: Deserialize<'de>>(bytes: &'de [u8]) -> Result<T, MappingError> {
     from_slice_within(bytes, &Limits::default())
 }
@@ -130,6 +131,10 @@ impl serde::de::Error for MappingError {
         Self::new(why)
     }
 }
+
+/// Deepest nesting of lists, maps and objects, both ways: serde's functions call themselves, so the
+/// depth is bounded by the stack, and for less than [`Limits::max_depth`].
+const MAX_DEPTH: u32 = 128;
 
 /// The name by which a date tells these two formats what it is.
 const DATE: &str = "java.util.Date";

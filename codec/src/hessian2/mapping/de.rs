@@ -16,7 +16,7 @@ use serde::de::{
 use serde::forward_to_deserialize_any;
 
 use crate::error::{ErrorKind, Limits};
-use crate::hessian2::mapping::{DATE, MappingError};
+use crate::hessian2::mapping::{DATE, MAX_DEPTH, MappingError};
 use crate::hessian2::walk::{Container, Sink, Tables, walk};
 use crate::hessian2::{Binary, Graph, Node, NodeId, Value, decode};
 use crate::reader::Reader;
@@ -36,7 +36,7 @@ pub(crate) fn read<'de, T: Deserialize<'de>>(bytes: &'de [u8], limits: &Limits) 
         open: vec![Cell::new(false); graph.len()],
         graph,
         left: Cell::new(limits.max_values),
-        depth_left: Cell::new(limits.max_depth.min(Limits::DEPTH_CEILING)),
+        depth_left: Cell::new(limits.max_depth.min(MAX_DEPTH)),
         misfit: Cell::new(None),
     };
     T::deserialize(Part {

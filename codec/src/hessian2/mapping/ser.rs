@@ -12,8 +12,7 @@ use serde::ser::{
     SerializeTupleStruct,
 };
 
-use crate::error::Limits;
-use crate::hessian2::mapping::{DATE, MappingError};
+use crate::hessian2::mapping::{DATE, MAX_DEPTH, MappingError};
 use crate::hessian2::{Binary, Writer};
 use crate::text::Text;
 
@@ -51,7 +50,7 @@ impl Serializer {
 
     fn begin(&mut self) -> Result {
         self.depth += 1;
-        if self.depth > Limits::default().max_depth {
+        if self.depth > MAX_DEPTH {
             return Err(MappingError::new("nested too deeply"));
         }
         Ok(())
