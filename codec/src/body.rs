@@ -71,6 +71,112 @@ pub(crate) enum Written {
     Jsonb,
 }
 
+/// What the strings at the beginning of a request are read through.
+pub(crate) trait Strings<'a> {
+    /// Where the next one begins.
+    fn at(&self) -> u32;
+    /// A string that must not be null.
+    fn string(&mut self, what: What) -> Result<Text<'a>, Error>;
+    /// A string; `None` is null.
+    fn optional_string(&mut self, what: What) -> Result<Option<Text<'a>>, Error>;
+    /// The int that old dubbox peers write where the parameter types stand; `None` if there is none.
+    fn dubbox_count(&mut self) -> Result<Option<i32>, Error>;
+    /// The string that comes next, and nothing moves; `None` if it is something else.
+    fn peek_string(&self) -> Result<Option<Text<'a>>, Error>;
+}
+
+/// The strings of Hessian 2 alone: apart from all other encodings, it is read in registers.
+#[derive(Debug)]
+pub(crate) struct HessianStrings<'a> {
+    r: Reader<'a>,
+    four: bool,
+}
+
+impl<'a> HessianStrings<'a> {
+    /// The reader, behind what was read.
+    #[inline(always)]
+    pub(crate) const fn into_reader(self) -> Reader<'a> {
+        self.r
+    }
+}
+
+impl<'a> Strings<'a> for HessianStrings<'a> {
+    #[inline(always)]
+    fn at(&self) -> u32 {
+        self.r.at() as u32
+    }
+
+    #[inline(always)]
+    fn string(&mut self, what: What) -> Result<Text<'a>, Error> {
+        hessian2::read_string(&mut self.r, self.four, what)
+    }
+
+    #[inline(always)]
+    fn optional_string(&mut self, what: What) -> Result<Option<Text<'a>>, Error> {
+        match self.r.peek() {
+            Some(b'N') => self.r.byte(what).map(|_| None),
+            _ => self.string(what).map(Some),
+        }
+    }
+
+    #[inline(always)]
+    fn dubbox_count(&mut self) -> Result<Option<i32>, Error> {
+        dubbox_count(&mut self.r)
+    }
+
+    #[inline(never)]
+    fn peek_string(&self) -> Result<Option<Text<'a>>, Error> {
+        let mut strings = Self { ..*self };
+        unless_other(strings.optional_string(What::Arguments))
+    }
+}
+
+impl<'a> Strings<'a> for BodyReader<'a, '_> {
+    fn at(&self) -> u32 {
+        self.r.at() as u32
+    }
+
+    fn string(&mut self, what: What) -> Result<Text<'a>, Error> {
+        let at = self.r.at();
+        match BodyReader::optional_string(self, what)? {
+            Some(text) => Ok(text),
+            None => Err(Error::new(at, what, ErrorKind::UnexpectedByte(self.null()))),
+        }
+    }
+
+    fn optional_string(&mut self, what: What) -> Result<Option<Text<'a>>, Error> {
+        BodyReader::optional_string(self, what)
+    }
+
+    fn dubbox_count(&mut self) -> Result<Option<i32>, Error> {
+        match self.format {
+            Format::Hessian2 => dubbox_count(&mut self.r),
+            _ => Ok(None),
+        }
+    }
+
+    fn peek_string(&self) -> Result<Option<Text<'a>>, Error> {
+        let mut reader = Self { ..*self };
+        unless_other(BodyReader::optional_string(&mut reader, What::Arguments))
+    }
+}
+
+#[inline(always)]
+fn dubbox_count(r: &mut Reader<'_>) -> Result<Option<i32>, Error> {
+    match r.peek() {
+        Some(0x80..=0xd7 | b'I') => hessian2::read_int(r, What::ParameterTypes).map(Some),
+        _ => Ok(None),
+    }
+}
+
+/// Nothing where something else than a string stands; what is cut short stays an error.
+fn unless_other(read: Result<Option<Text<'_>>, Error>) -> Result<Option<Text<'_>>, Error> {
+    match read {
+        Err(error) if !error.is_truncated() => Ok(None),
+        read => read,
+    }
+}
+
 /// A cursor over a body.
 #[derive(Debug)]
 pub(crate) struct BodyReader<'a, 'l> {
@@ -88,31 +194,28 @@ impl<'a, 'l> BodyReader<'a, 'l> {
         }
     }
 
-    /// A string; `None` is null.
+    /// The strings that come next, if they are in Hessian 2. This reader does not move with them.
     #[inline(always)]
+    pub(crate) fn hessian_strings(&self) -> Option<HessianStrings<'a>> {
+        (self.format == Format::Hessian2).then_some(HessianStrings {
+            r: self.r,
+            four: self.limits.four_byte_utf8,
+        })
+    }
+
+    /// A string; `None` is null.
     pub(crate) fn optional_string(&mut self, what: What) -> Result<Option<Text<'a>>, Error> {
         match self.format {
             Format::Hessian2 if self.r.peek() == Some(b'N') => self.r.byte(what).map(|_| None),
-            Format::Hessian2 => self.string(what).map(Some),
+            Format::Hessian2 => {
+                hessian2::read_string(&mut self.r, self.limits.four_byte_utf8, what).map(Some)
+            }
             Format::Jsonb => jsonb::framed(&mut self.r, what, |r| jsonb::optional_string(r, what)),
             Format::JsonLines | Format::JsonFramed | Format::ProtobufJson => {
                 self.json(what, |r| json::optional_string(r, what))
             }
             Format::MsgPack => msgpack::optional_string(&mut self.r, what),
             Format::Protobuf => protobuf::string(&mut self.r, what).map(Some),
-        }
-    }
-
-    /// A string that must not be null.
-    #[inline(always)]
-    pub(crate) fn string(&mut self, what: What) -> Result<Text<'a>, Error> {
-        if self.format == Format::Hessian2 {
-            return hessian2::read_string(&mut self.r, self.limits.four_byte_utf8, what);
-        }
-        let at = self.r.at();
-        match self.optional_string(what)? {
-            Some(text) => Ok(text),
-            None => Err(Error::new(at, what, ErrorKind::UnexpectedByte(self.null()))),
         }
     }
 
@@ -145,16 +248,6 @@ impl<'a, 'l> BodyReader<'a, 'l> {
         })?;
         line.finish(what)?;
         Ok(value)
-    }
-
-    /// The int that old dubbox peers write where the parameter types stand; `None` if there is none.
-    pub(crate) fn dubbox_count(&mut self) -> Result<Option<i32>, Error> {
-        match (self.format, self.r.peek()) {
-            (Format::Hessian2, Some(0x80..=0xd7 | b'I')) => {
-                hessian2::read_int(&mut self.r, What::ParameterTypes).map(Some)
-            }
-            _ => Ok(None),
-        }
     }
 
     /// A byte: the flag of a response.
@@ -284,13 +377,18 @@ impl<'a, 'l> BodyReader<'a, 'l> {
     }
 
     /// A key or a value: nearly always a string.
-    #[inline]
+    #[inline(always)]
     fn entry_part(&mut self, tables: &mut Tables) -> Result<(), Error> {
         if hessian2::skip_short(&mut self.r) {
             Ok(())
         } else {
-            self.skip(tables)
+            self.skip_long_part(tables)
         }
+    }
+
+    #[inline(never)]
+    fn skip_long_part(&mut self, tables: &mut Tables) -> Result<(), Error> {
+        hessian2::walk(&mut self.r, tables, self.limits, &mut ())
     }
 }
 

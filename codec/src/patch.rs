@@ -67,13 +67,14 @@ impl<'e> RequestEdit<'e> {
         self
     }
 
-    /// What is wanted of `key`: the last word counts.
-    fn changes(&self) -> impl Iterator<Item = (&'e str, Option<&'e str>)> + '_ {
-        let all = &self.attachments;
-        all.iter()
-            .enumerate()
-            .filter(|(at, (key, _))| all.iter().skip(at + 1).all(|(later, _)| later != *key))
-            .map(|(_, change)| change)
+    /// What is wanted of each key, and its place: the last word counts.
+    fn changes(&self) -> impl Iterator<Item = (usize, &'e str, Option<&'e str>)> + '_ {
+        let all = self.attachments.as_slice();
+        all.iter().enumerate().filter_map(|(place, (key, value))| {
+            let later = all.get(place + 1..).unwrap_or_default();
+            let is_last = later.iter().all(|(other, _)| other != key);
+            is_last.then_some((place, *key, *value))
+        })
     }
 }
 
@@ -152,6 +153,20 @@ impl<'a> Request<'a> {
         edit: &RequestEdit<'_>,
         limits: &Limits,
     ) -> Result<Patch<'a>, Error> {
-        Work::new(self, limits)?.patch(head, edit)
+        let mut patch = Patch {
+            head: [0; FrameHead::LEN],
+            body: self.body(),
+            splices: Inline::default(),
+            bytes: Scratch::default(),
+            body_len: self.body().len(),
+        };
+        let work = Work {
+            format: self.format().written()?,
+            request: self,
+            limits,
+            patch: &mut patch,
+        };
+        work.run(head, edit)?;
+        Ok(patch)
     }
 }

@@ -112,39 +112,36 @@ pub(crate) fn walk<'a, S: Sink<'a>>(
         let at = r.at();
         let lead = r.byte(What::Value)?;
         let refused = |kind| Error::new(at, What::Value, kind);
-        match lead {
-            b'C' => {
-                let mut slow = r;
-                class_definition(&mut slow, tables, limits, sink)?;
-                r = slow;
-                // A value must follow, in the same place.
-                if let Some(end @ b'Z') = r.peek() {
-                    return Err(r.error(What::Value, ErrorKind::UnexpectedByte(end)));
+        if let Some(scalar) = scalar_after(&mut r, lead, tables.objects, four)? {
+            sink.scalar(scalar).map_err(refused)?;
+        } else if lead == b'C' {
+            let mut slow = r;
+            class_definition(&mut slow, tables, limits, sink)?;
+            r = slow;
+            // A value must follow, in the same place.
+            if let Some(end @ b'Z') = r.peek() {
+                return Err(r.error(What::Value, ErrorKind::UnexpectedByte(end)));
+            }
+            continue;
+        } else if lead == b'Z' {
+            if left != OPEN_LIST && left != OPEN_MAP_AT_KEY {
+                return Err(unexpected(&r, lead, What::Value));
+            }
+            sink.end();
+            left = tables.levels.pop().unwrap_or(1);
+        } else {
+            let (container, count) = container(&mut r, lead, tables, four)?;
+            tables.objects += 1;
+            sink.begin(container).map_err(refused)?;
+            if count > 0 {
+                if tables.levels.len() - base >= depth {
+                    return Err(refused(ErrorKind::Limit(Limit::Depth)));
                 }
+                tables.levels.push(left);
+                left = count;
                 continue;
             }
-            0x60..=0x7f | b'H' | b'M' | b'O' | 0x55..=0x58 => {
-                let (container, count) = container(&mut r, lead, tables, four)?;
-                tables.objects += 1;
-                sink.begin(container).map_err(refused)?;
-                if count > 0 {
-                    if tables.levels.len() - base >= depth {
-                        return Err(refused(ErrorKind::Limit(Limit::Depth)));
-                    }
-                    tables.levels.push(left);
-                    left = count;
-                    continue;
-                }
-                sink.end();
-            }
-            b'Z' if left == OPEN_LIST || left == OPEN_MAP_AT_KEY => {
-                sink.end();
-                left = tables.levels.pop().unwrap_or(1);
-            }
-            _ => {
-                let scalar = scalar_after(&mut r, lead, tables.objects, four)?;
-                sink.scalar(scalar).map_err(refused)?;
-            }
+            sink.end();
         }
         left = next(left);
         if left == 0 && close(&mut left, base, tables, sink) {
@@ -155,15 +152,16 @@ pub(crate) fn walk<'a, S: Sink<'a>>(
     Ok(())
 }
 
-/// The value without parts whose lead byte was `lead`; `objects` have begun before it.
+/// The value without parts whose lead byte was `lead`, `None` for the lead of another one, or of an
+/// end; `objects` have begun before it.
 #[inline(always)]
 fn scalar_after<'a>(
     r: &mut Reader<'a>,
     lead: u8,
     objects: u32,
     four: bool,
-) -> Result<Scalar<'a>, Error> {
-    Ok(match lead {
+) -> Result<Option<Scalar<'a>>, Error> {
+    Ok(Some(match lead {
         0x00..=0x1f | 0x30..=0x33 | b'R' | b'S' => {
             Scalar::String(string::read_after(r, lead, four, What::String)?)
         }
@@ -182,8 +180,9 @@ fn scalar_after<'a>(
         b'T' => Scalar::Bool(true),
         b'F' => Scalar::Bool(false),
         b'Q' => Scalar::Reference(index(r, objects, What::Reference)?),
-        _ => return Err(unexpected(r, lead, What::Value)),
-    })
+        0x40 | b'E' | b'G' | b'P' => return Err(unexpected(r, lead, What::Value)),
+        _ => return Ok(None),
+    }))
 }
 
 /// What is still to come at a level once one more of its values is whole.

@@ -17,31 +17,16 @@ use crate::request::Request;
 use crate::text::Text;
 
 /// A patch that is being worked out. Splices are made in the order of their places.
-pub(super) struct Work<'r, 'a> {
-    format: Written,
-    request: &'r Request<'a>,
-    limits: &'r Limits,
-    splices: Inline<Splice, 6>,
-    bytes: Scratch,
+pub(super) struct Work<'w, 'a> {
+    pub(super) format: Written,
+    pub(super) request: &'w Request<'a>,
+    pub(super) limits: &'w Limits,
+    pub(super) patch: &'w mut Patch<'a>,
 }
 
-impl<'r, 'a> Work<'r, 'a> {
-    pub(super) fn new(request: &'r Request<'a>, limits: &'r Limits) -> Result<Self, Error> {
-        Ok(Self {
-            format: request.format().written()?,
-            request,
-            limits,
-            splices: Inline::default(),
-            bytes: Scratch::default(),
-        })
-    }
-
+impl Work<'_, '_> {
     /// The whole edit, for the request's head.
-    pub(super) fn patch(
-        mut self,
-        head: &FrameHead,
-        edit: &RequestEdit<'_>,
-    ) -> Result<Patch<'a>, Error> {
+    pub(super) fn run(mut self, head: &FrameHead, edit: &RequestEdit<'_>) -> Result<(), Error> {
         self.body_string(1, Some(self.request.peek().service), edit.path);
         self.body_string(2, self.request.peek().version, edit.version);
         self.attachments(edit)?;
@@ -49,10 +34,10 @@ impl<'r, 'a> Work<'r, 'a> {
     }
 
     fn splice(&mut self, place: Range<u32>, write: impl FnOnce(&mut Scratch)) {
-        let from = self.bytes.len() as u32;
-        write(&mut self.bytes);
-        let to = self.bytes.len() as u32;
-        self.splices.push(Splice {
+        let from = self.patch.bytes.len() as u32;
+        write(&mut self.patch.bytes);
+        let to = self.patch.bytes.len() as u32;
+        self.patch.splices.push(Splice {
             start: place.start,
             end: place.end,
             from,
@@ -87,8 +72,8 @@ impl<'r, 'a> Work<'r, 'a> {
         if plan.is_empty() {
             return Ok(());
         }
-        let length = self.splices.len();
-        let bytes_before = self.bytes.len();
+        let length = self.patch.splices.len();
+        let bytes_before = self.patch.bytes.len();
         if self.format == Written::Jsonb {
             // The length before the map; its value is known when the rest is done.
             self.splice(entries.start - 4..entries.start, |out| out.bytes(&[0; 4]));
@@ -100,39 +85,45 @@ impl<'r, 'a> Work<'r, 'a> {
         }
         match self.first_renumbered(&plan)? {
             Some(first) => self.rewrite(&plan, first)?,
-            None => plan.changes.iter().for_each(|change| self.apply(&change)),
+            None => plan.changes().for_each(|change| self.apply(change)),
         }
         self.append(&plan);
         if self.format == Written::Jsonb {
             let grown = self.growth(length + 1);
             let new_len = (i64::from(entries.after - entries.start) + grown) as u32;
-            self.bytes.put(bytes_before, new_len.to_be_bytes());
+            self.patch.bytes.put(bytes_before, new_len.to_be_bytes());
         }
         Ok(())
     }
 
     /// Which entries change and what comes new.
-    fn plan<'e>(&self, edit: &RequestEdit<'e>) -> Plan<'e> {
+    fn plan<'p, 'e>(&self, edit: &'p RequestEdit<'e>) -> Plan<'p, 'e> {
         let attachments = self.request.attachments();
-        let mut plan = Plan::default();
-        for (key, value) in edit.changes() {
-            let has_key = |index: &usize| attachments.has_key(*index, key);
-            // The last of several takes the value, the others go.
-            let Some(last) = (0..attachments.len()).rev().find(has_key) else {
-                if let Some(value) = value {
-                    plan.new.push((key, value));
+        let mut plan = Plan {
+            edit,
+            changes: Inline::default(),
+            new: Inline::default(),
+        };
+        for (place, key, value) in edit.changes() {
+            let mut found = false;
+            for index in (0..attachments.len()).rev() {
+                if !attachments.has_key(index, key) {
+                    continue;
                 }
-                continue;
-            };
-            for index in (0..last).filter(has_key) {
-                plan.changes.push((index, None));
+                // The last of several takes the value, the others go.
+                let wanted = value.filter(|_| !core::mem::replace(&mut found, true));
+                let old = attachments.value(index).and_then(|old| old.as_text());
+                if wanted.is_none() || old != wanted.map(Text::new) {
+                    let to = wanted.map(|_| place as u32);
+                    plan.changes.push((index as u32, to));
+                }
             }
-            let old = attachments.value(last).and_then(|old| old.as_text());
-            if value.is_none() || old != value.map(Text::new) {
-                plan.changes.push((last, value));
+            if !found && value.is_some() {
+                plan.new.push(place as u32);
             }
         }
-        plan.changes.sort_by_key(|(index, _)| index);
+        let changes = plan.changes.as_mut_slice();
+        changes.sort_unstable_by_key(|(index, _)| *index);
         plan
     }
 
@@ -141,17 +132,17 @@ impl<'r, 'a> Work<'r, 'a> {
     }
 
     /// Removes an entry, or replaces its value by a string.
-    fn apply(&mut self, change: &(usize, Option<&str>)) {
-        let (key, value, end) = self.entry(change.0);
+    fn apply(&mut self, (index, to): (usize, Option<&str>)) {
+        let (key, value, end) = self.entry(index);
         let format = self.format;
-        match change.1 {
+        match to {
             None => self.splice(key..end, |_| ()),
             Some(text) => self.splice(value..end, |out| push_text(out, format, text)),
         }
     }
 
     /// New entries, before the end of the map.
-    fn append(&mut self, plan: &Plan<'_>) {
+    fn append(&mut self, plan: &Plan<'_, '_>) {
         let (entries, format) = (self.request.entries(), self.format);
         let no_map = entries.end == 0;
         let place = if no_map { entries.after } else { entries.end };
@@ -159,7 +150,7 @@ impl<'r, 'a> Work<'r, 'a> {
             return;
         }
         self.splice(place..place, |out| {
-            for (key, value) in plan.new.iter() {
+            for (key, value) in plan.new() {
                 push_text(out, format, key);
                 push_text(out, format, value);
             }
@@ -170,9 +161,9 @@ impl<'r, 'a> Work<'r, 'a> {
     }
 
     /// The first entry after a change that the change would renumber.
-    fn first_renumbered(&self, plan: &Plan<'_>) -> Result<Option<usize>, Error> {
+    fn first_renumbered(&self, plan: &Plan<'_, '_>) -> Result<Option<usize>, Error> {
         let attachments = self.request.attachments();
-        let Some((first, defines)) = plan.changes.iter().find_map(|(index, to)| {
+        let Some((first, defines)) = plan.changes().find_map(|(index, to)| {
             let (key, value) = attachments.raw(index)?;
             let gone = if to.is_some() { &[] } else { key };
             let facts = Facts::of(self.format, gone).and(Facts::of(self.format, value));
@@ -197,10 +188,10 @@ impl<'r, 'a> Work<'r, 'a> {
     }
 
     /// Applies the changes up to `first` as splices and encodes anew all that comes after it.
-    fn rewrite(&mut self, plan: &Plan<'_>, first: usize) -> Result<(), Error> {
-        let before = plan.changes.iter().filter(|(index, _)| *index < first);
-        before.for_each(|change| self.apply(&change));
-        let kept = |index: usize| match plan.changes.iter().find(|(found, _)| *found == index) {
+    fn rewrite(&mut self, plan: &Plan<'_, '_>, first: usize) -> Result<(), Error> {
+        let before = plan.changes().filter(|(index, _)| *index < first);
+        before.for_each(|change| self.apply(change));
+        let kept = |index: usize| match plan.changes().find(|(found, _)| *found == index) {
             Some((_, change)) => change.map(Some),
             None => Some(None),
         };
@@ -294,40 +285,50 @@ impl<'r, 'a> Work<'r, 'a> {
     /// By how many bytes the splices from `from` on make the body longer.
     fn growth(&self, from: usize) -> i64 {
         let grown = |s: Splice| i64::from(s.to - s.from) - i64::from(s.end - s.start);
-        self.splices.iter().skip(from).map(grown).sum()
+        self.patch.splices.iter().skip(from).map(grown).sum()
     }
 
-    fn finish(self, head: &FrameHead) -> Result<Patch<'a>, Error> {
-        let body = self.request.body();
-        let body_len = (body.len() as i64 + self.growth(0)) as usize;
+    fn finish(self, head: &FrameHead) -> Result<(), Error> {
+        let body_len = (self.request.body().len() as i64 + self.growth(0)) as usize;
         if body_len > self.limits.max_body as usize || body_len > i32::MAX as usize {
             return Err(Error::new(12, What::Length, ErrorKind::Limit(Limit::Body)));
         }
-        let head = FrameHead {
+        self.patch.body_len = body_len;
+        self.patch.head = FrameHead {
             body_len: body_len as u32,
             ..*head
         }
         .to_bytes();
-        Ok(Patch {
-            head,
-            body,
-            splices: self.splices,
-            bytes: self.bytes,
-            body_len,
-        })
+        Ok(())
     }
 }
 
-/// Which entries change, in order, and what comes new.
-#[derive(Debug, Default)]
-struct Plan<'e> {
-    changes: Inline<(usize, Option<&'e str>), 6>,
-    new: Inline<(&'e str, &'e str), 6>,
+/// Which entries change, in order, and what comes new: places in the edit that has their texts.
+#[derive(Debug)]
+struct Plan<'p, 'e> {
+    edit: &'p RequestEdit<'e>,
+    /// Entries, and what has their new value; nothing if they go.
+    changes: Inline<(u32, Option<u32>), 6>,
+    new: Inline<u32, 6>,
 }
 
-impl Plan<'_> {
+impl<'p, 'e> Plan<'p, 'e> {
     const fn is_empty(&self) -> bool {
         self.changes.len() == 0 && self.new.len() == 0
+    }
+
+    fn changes(&self) -> impl Iterator<Item = (usize, Option<&'e str>)> + '_ {
+        self.changes.iter().map(|(index, to)| {
+            let value = to.and_then(|place| self.edit.attachments.get(place as usize)?.1);
+            (index as usize, value)
+        })
+    }
+
+    fn new(&self) -> impl Iterator<Item = (&'e str, &'e str)> + '_ {
+        let asked = |place| self.edit.attachments.get(place as usize);
+        self.new
+            .iter()
+            .filter_map(move |place| asked(place).and_then(|(key, value)| Some((key, value?))))
     }
 }
 
