@@ -65,25 +65,33 @@ impl<T: Copy, const N: usize> Inline<T, N> {
 
     #[inline]
     pub(crate) fn pop(&mut self) -> Option<T> {
-        let last = self.get(self.len.checked_sub(1)?);
-        if self.len > N {
-            self.pop_spilled();
-        }
-        self.len -= 1;
-        last
+        let last = self.len.checked_sub(1)?;
+        let Some(value) = self.inline.get(last) else {
+            return self.pop_spilled();
+        };
+        self.len = last;
+        Some(*value)
     }
 
     #[cold]
-    fn pop_spilled(&mut self) {
-        self.spill.pop();
-        if self.spill.len() == N {
+    fn pop_spilled(&mut self) -> Option<T> {
+        let last = self.spill.pop();
+        self.len = self.spill.len();
+        if self.len == N {
             self.inline.copy_from_slice(&self.spill);
         }
+        last
     }
 
     #[inline]
     pub(crate) fn get(&self, index: usize) -> Option<T> {
-        self.as_slice().get(index).copied()
+        if index >= self.len {
+            return None;
+        }
+        match self.len > N {
+            false => self.inline.get(index).copied(),
+            true => self.spill.get(index).copied(),
+        }
     }
 
     #[inline]

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Serialize, Deserialize, Debug, Clone, PartialEq)]
 #[serde(rename = "demo.Person")]
 struct Person {
-    boss: Option<Box<Person>>,
+    boss: Option<Box<Self>>,
     born: Option<Date>,
     pay: Option<Decimal>,
     kind: Option<Kind>,
@@ -264,8 +264,8 @@ fn corners() {
 #[derive(Serialize, Deserialize, Debug, PartialEq)]
 #[serde(rename = "demo.Tree")]
 struct Tree {
-    left: Option<Box<Tree>>,
-    right: Option<Box<Tree>>,
+    left: Option<Box<Self>>,
+    right: Option<Box<Self>>,
     leaf: Option<Leaf>,
 }
 

@@ -88,8 +88,16 @@ fn binary_head(bytes: &[u8]) -> Option<(usize, &[u8])> {
     }
 }
 
-/// Reads the binary whose lead byte was `lead`.
-pub(crate) fn read_binary<'a>(r: &mut Reader<'a>, lead: u8) -> Result<Binary<'a>, Error> {
+/// Reads the binary whose lead byte was `lead`. Its reader can live in registers.
+#[inline(always)]
+pub(crate) fn read_after<'a>(r: &mut Reader<'a>, lead: u8) -> Result<Binary<'a>, Error> {
+    let mut slow = *r;
+    let binary = read_binary(&mut slow, lead)?;
+    *r = slow;
+    Ok(binary)
+}
+
+fn read_binary<'a>(r: &mut Reader<'a>, lead: u8) -> Result<Binary<'a>, Error> {
     const WHAT: What = What::Binary;
     let start = r.at() - 1;
     let (mut lead, chunked) = (lead, lead == b'A');

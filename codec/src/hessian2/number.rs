@@ -82,3 +82,13 @@ pub(crate) fn double_after(r: &mut Reader<'_>, lead: u8) -> Result<f64, Error> {
         _ => f64::from_be_bytes(r.array(WHAT)?),
     })
 }
+
+/// Milliseconds since 1970.
+#[inline(always)]
+pub(crate) fn date_after(r: &mut Reader<'_>, lead: u8) -> Result<i64, Error> {
+    const WHAT: What = What::Date;
+    Ok(match lead {
+        0x4b => i64::from(i32::from_be_bytes(r.array(WHAT)?)) * 60_000,
+        _ => i64::from_be_bytes(r.array(WHAT)?),
+    })
+}

@@ -13,7 +13,7 @@
 use crate::error::{Error, ErrorKind, Limit, Limits, What};
 use crate::hessian2::binary::{self, Binary};
 use crate::hessian2::container::{class_definition, container};
-use crate::hessian2::number::{double_after, index, int_after, long_after};
+use crate::hessian2::number::{date_after, double_after, index, int_after, long_after};
 use crate::hessian2::string::{self, unexpected};
 use crate::inline::Inline;
 use crate::reader::Reader;
@@ -112,39 +112,54 @@ pub(crate) fn walk<'a, S: Sink<'a>>(
         let at = r.at();
         let lead = r.byte(What::Value)?;
         let refused = |kind| Error::new(at, What::Value, kind);
-        if let Some(scalar) = scalar_after(&mut r, lead, tables.objects, four)? {
-            sink.scalar(scalar).map_err(refused)?;
-        } else if lead == b'C' {
-            let mut slow = r;
-            class_definition(&mut slow, tables, limits, sink)?;
-            r = slow;
-            // A value must follow, in the same place.
-            if let Some(end @ b'Z') = r.peek() {
-                return Err(r.error(What::Value, ErrorKind::UnexpectedByte(end)));
+        let scalar = match lead {
+            0x00..=0x1f | 0x30..=0x33 | b'R' | b'S' => {
+                Scalar::String(string::read_after(&mut r, lead, four, What::String)?)
             }
-            continue;
-        } else if lead == b'Z' {
-            if left != OPEN_LIST && left != OPEN_MAP_AT_KEY {
-                return Err(unexpected(&r, lead, What::Value));
+            0x20..=0x2f | 0x34..=0x37 | b'A' | b'B' => {
+                Scalar::Binary(binary::read_after(&mut r, lead)?)
             }
-            sink.end();
-            left = tables.levels.pop().unwrap_or(1);
-        } else {
-            let (container, count) = container(&mut r, lead, tables, four)?;
-            tables.objects += 1;
-            sink.begin(container).map_err(refused)?;
-            if count > 0 {
-                if tables.levels.len() - base >= depth {
-                    return Err(refused(ErrorKind::Limit(Limit::Depth)));
-                }
-                tables.levels.push(left);
-                left = count;
+            0x80..=0xd7 | b'I' => Scalar::Int(int_after(&mut r, lead, What::Int)?),
+            0x38..=0x3f | 0xd8..=0xff | b'L' | b'Y' => Scalar::Long(long_after(&mut r, lead)?),
+            b'D' | 0x5b..=0x5f => Scalar::Double(double_after(&mut r, lead)?),
+            0x4a | 0x4b => Scalar::Date(date_after(&mut r, lead)?),
+            b'N' => Scalar::Null,
+            b'T' | b'F' => Scalar::Bool(lead == b'T'),
+            b'Q' => Scalar::Reference(index(&mut r, tables.objects, What::Reference)?),
+            b'C' => {
+                class_before_value(&mut r, tables, limits, sink)?;
                 continue;
             }
-            sink.end();
-        }
-        left = next(left);
-        if left == 0 && close(&mut left, base, tables, sink) {
+            0x60..=0x7f | b'H' | b'M' | b'O' | 0x55..=0x58 => {
+                let (container, count) = container(&mut r, lead, tables, four)?;
+                tables.objects += 1;
+                sink.begin(container).map_err(refused)?;
+                if count > 0 {
+                    if tables.levels.len() - base >= depth {
+                        return Err(refused(ErrorKind::Limit(Limit::Depth)));
+                    }
+                    tables.levels.push(left);
+                    left = count;
+                } else {
+                    sink.end();
+                    if is_last(&mut left, base, tables, sink) {
+                        break;
+                    }
+                }
+                continue;
+            }
+            b'Z' if left == OPEN_LIST || left == OPEN_MAP_AT_KEY => {
+                sink.end();
+                left = tables.levels.pop().unwrap_or(1);
+                if is_last(&mut left, base, tables, sink) {
+                    break;
+                }
+                continue;
+            }
+            _ => return Err(unexpected(&r, lead, What::Value)),
+        };
+        sink.scalar(scalar).map_err(refused)?;
+        if is_last(&mut left, base, tables, sink) {
             break;
         }
     }
@@ -152,37 +167,33 @@ pub(crate) fn walk<'a, S: Sink<'a>>(
     Ok(())
 }
 
-/// The value without parts whose lead byte was `lead`, `None` for the lead of another one, or of an
-/// end; `objects` have begun before it.
+/// A class definition, whose `C` has been read. A value must follow in the same place.
 #[inline(always)]
-fn scalar_after<'a>(
+fn class_before_value<'a, S: Sink<'a>>(
     r: &mut Reader<'a>,
-    lead: u8,
-    objects: u32,
-    four: bool,
-) -> Result<Option<Scalar<'a>>, Error> {
-    Ok(Some(match lead {
-        0x00..=0x1f | 0x30..=0x33 | b'R' | b'S' => {
-            Scalar::String(string::read_after(r, lead, four, What::String)?)
-        }
-        0x20..=0x2f | 0x34..=0x37 | b'A' | b'B' => {
-            let mut slow = *r;
-            let binary = binary::read_binary(&mut slow, lead)?;
-            *r = slow;
-            Scalar::Binary(binary)
-        }
-        0x80..=0xd7 | b'I' => Scalar::Int(int_after(r, lead, What::Int)?),
-        0x38..=0x3f | 0xd8..=0xff | b'L' | b'Y' => Scalar::Long(long_after(r, lead)?),
-        b'D' | 0x5b..=0x5f => Scalar::Double(double_after(r, lead)?),
-        0x4a => Scalar::Date(i64::from_be_bytes(r.array(What::Date)?)),
-        0x4b => Scalar::Date(i64::from(i32::from_be_bytes(r.array(What::Date)?)) * 60_000),
-        b'N' => Scalar::Null,
-        b'T' => Scalar::Bool(true),
-        b'F' => Scalar::Bool(false),
-        b'Q' => Scalar::Reference(index(r, objects, What::Reference)?),
-        0x40 | b'E' | b'G' | b'P' => return Err(unexpected(r, lead, What::Value)),
-        _ => return Ok(None),
-    }))
+    tables: &mut Tables,
+    limits: &Limits,
+    sink: &mut S,
+) -> Result<(), Error> {
+    let mut slow = *r;
+    class_definition(&mut slow, tables, limits, sink)?;
+    *r = slow;
+    match r.peek() {
+        Some(end @ b'Z') => Err(r.error(What::Value, ErrorKind::UnexpectedByte(end))),
+        _ => Ok(()),
+    }
+}
+
+/// One more value of its level is whole: true if that was all there is.
+#[inline(always)]
+fn is_last<'a, S: Sink<'a>>(
+    left: &mut u32,
+    base: usize,
+    tables: &mut Tables,
+    sink: &mut S,
+) -> bool {
+    *left = next(*left);
+    *left == 0 && close(left, base, tables, sink)
 }
 
 /// What is still to come at a level once one more of its values is whole.

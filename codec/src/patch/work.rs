@@ -150,7 +150,7 @@ impl Work<'_, '_> {
             return;
         }
         self.splice(place..place, |out| {
-            for (key, value) in plan.new() {
+            for (key, value) in plan.new_entries() {
                 push_text(out, format, key);
                 push_text(out, format, value);
             }
@@ -324,7 +324,7 @@ impl<'p, 'e> Plan<'p, 'e> {
         })
     }
 
-    fn new(&self) -> impl Iterator<Item = (&'e str, &'e str)> + '_ {
+    fn new_entries(&self) -> impl Iterator<Item = (&'e str, &'e str)> + '_ {
         let asked = |place| self.edit.attachments.get(place as usize);
         self.new
             .iter()
