@@ -30,6 +30,7 @@ mod body;
 mod buffer;
 #[cfg(feature = "serde")]
 mod call;
+mod descriptor;
 mod error;
 mod event;
 mod exception;
