@@ -171,6 +171,35 @@ fn the_request_that_java_sent() {
     assert_eq!(frame.head().to_bytes()[..4], recorded[..4]);
 }
 
+/// A consumer's arguments: `byte[]`, `double`, `Integer`.
+#[test]
+fn the_arguments_that_java_sent() {
+    struct Bytes([u8; 3]);
+    impl Serialize for Bytes {
+        fn serialize<S: serde::Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+            s.serialize_bytes(&self.0)
+        }
+    }
+    for version in VERSIONS {
+        let recorded = support::case(version, "arr", 'C');
+        let limits = Limits::default();
+        let frame = Frame::parse(&recorded, &limits).unwrap().unwrap();
+        let java = Request::parse(frame.head(), frame.body(), &limits).unwrap();
+        let arguments: Vec<_> = java.arguments().collect();
+        assert_eq!(from_slice(arguments[0]), Ok(vec![1_u8, 2, 3]));
+        assert_eq!(from_slice::<&[u8]>(arguments[0]), Ok(&[1, 2, 3][..]));
+        assert_eq!(from_slice(arguments[1]), Ok(12.25_f64));
+        assert_eq!(from_slice(arguments[2]), Ok(Some(7)));
+        let mut call = Call::new("demo.GreetService", "arr", "[BDLjava/lang/Integer;");
+        call.argument(&Bytes([1, 2, 3])).unwrap();
+        call.argument(&12.25).unwrap().argument(&Some(7)).unwrap();
+        let ours = call.frame(1).unwrap();
+        let frame = Frame::parse(&ours, &limits).unwrap().unwrap();
+        let request = Request::parse(frame.head(), frame.body(), &limits).unwrap();
+        assert!(request.arguments().eq(arguments), "{version}");
+    }
+}
+
 #[test]
 fn arguments_share_their_classes() {
     let mut call = Call::new("demo.S", "both", "Ldemo/Person;Ldemo/Person;");

@@ -235,12 +235,13 @@ mod tests {
             ];
             for filler in fillers {
                 let whole: Vec<u8> = filler.repeat(60).into_bytes();
-                for place in (0..whole.len().min(110)).step_by(if FEW { 13 } else { 1 }) {
+                for place in (0..whole.len().min(110)).step_by(if FEW { 41 } else { 1 }) {
                     for change in changes {
                         let mut bytes = whole.clone();
                         bytes[place] = change;
-                        for units in [30, 40, 59, 60, 61, 200] {
-                            agree(&bytes, units, false);
+                        let units = [59, 200, 30, 40, 60, 61];
+                        for units in units.iter().take(if FEW { 2 } else { 6 }) {
+                            agree(&bytes, *units, false);
                         }
                         agree(&bytes, 50, true);
                     }
@@ -256,7 +257,7 @@ mod tests {
                 for unit in units.iter().take(if FEW { 50 } else { 120 }) {
                     crate::hessian2::write::push_unit(&mut whole, *unit);
                 }
-                for cut in (0..=whole.len()).step_by(if FEW { 7 } else { 1 }) {
+                for cut in (0..=whole.len()).step_by(if FEW { 17 } else { 1 }) {
                     for wanted in [31, 33, 64, units.len()] {
                         agree(&whole[..cut], wanted, false);
                     }
