@@ -268,6 +268,7 @@ fn int_version(version: &str) -> Option<i64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{Frame, Limits, Outcome, Response};
 
     /// What `org.apache.dubbo.common.Version.isSupportResponseAttachment` of Dubbo 3.2.16 answered.
     #[test]
@@ -285,6 +286,37 @@ mod tests {
         }
         for version in ["2.0", "2.0.100", "2.6.2", "20002", "abc"] {
             assert!(!knows_response_attachments(Text::new(version)), "{version}");
+        }
+    }
+
+    /// What Java makes of it is in the tests against real consumers.
+    #[test]
+    fn a_thrown_rpc_exception_is_read_with_its_code() {
+        let limits = Limits::default();
+        for flags in [b"\xc2", b"\xd7"] {
+            let head = [&b"\xda\xbb"[..], flags, &[0; 13]].concat();
+            let request = FrameHead::parse(&head).unwrap().unwrap();
+            for version in [None, Some(Text::new("2.0.2"))] {
+                let reply = Reply::to(&request, version).unwrap();
+                for class in [RpcClass::Apache, RpcClass::Alibaba] {
+                    let bytes = reply.rpc_exception(class, RpcCode::FORBIDDEN, "no");
+                    let frame = Frame::parse(&bytes, &limits).unwrap().unwrap();
+                    let response = Response::parse(frame.head(), frame.body(), &limits).unwrap();
+                    let Outcome::Exception(thrown) = response.outcome() else {
+                        panic!("{response:?}");
+                    };
+                    assert_eq!(thrown.rpc_code(), Some(RpcCode::FORBIDDEN));
+                    assert_eq!(thrown.class, Some(Text::new(class.name())));
+                    assert_eq!(thrown.message, Some(Text::new("no")));
+                    let other = reply.exception("java.lang.RuntimeException", "no");
+                    let frame = Frame::parse(&other, &limits).unwrap().unwrap();
+                    let response = Response::parse(frame.head(), frame.body(), &limits).unwrap();
+                    let Outcome::Exception(thrown) = response.outcome() else {
+                        panic!("{response:?}");
+                    };
+                    assert_eq!((thrown.rpc_code(), thrown.code), (None, None));
+                }
+            }
         }
     }
 }

@@ -361,3 +361,26 @@ fn laughter_is_bounded() {
     assert!(from_slice_within::<Count>(&chain(9), &limits).is_ok());
     assert!(from_slice_within::<Count>(&chain(10), &limits).is_err());
 }
+
+/// Whatever the bytes are, there is a value or an error.
+#[test]
+fn every_byte_takes_every_value() {
+    for case in ["list", "pojo"] {
+        let mut bytes = returned_bytes("3.3.6", case);
+        let mut fits = 0;
+        for at in 0..bytes.len() {
+            let was = bytes[at];
+            for value in 0..=255 {
+                bytes[at] = value;
+                let _ = from_slice::<Vec<Person>>(&bytes);
+                let any = from_slice::<serde_json::Value>(&bytes);
+                fits += usize::from(any.is_ok());
+                if let Err(error) = any {
+                    assert!(error.at().is_none_or(|at| at <= bytes.len()), "{error}");
+                }
+            }
+            bytes[at] = was;
+        }
+        assert_eq!(fits > 1000, case == "list", "{case} {fits}");
+    }
+}

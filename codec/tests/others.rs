@@ -361,3 +361,36 @@ fn protobuf_fields_hide_nothing() {
         assert!(parse(wrong).is_err(), "{wrong:x?}");
     }
 }
+
+/// Whatever the bytes are, nothing panics and what is seen can be asked for.
+#[test]
+fn every_byte_of_protobuf_takes_every_value() {
+    let limits = Limits::default();
+    for r in frames_of("dubbo-2.7.23-protobuf.tsv") {
+        if !["-att", "-fail", "-heartbeat"]
+            .iter()
+            .any(|name| r.case.ends_with(name))
+        {
+            continue;
+        }
+        let mut bytes = r.bytes;
+        let head = FrameHead::parse(&bytes).unwrap().unwrap();
+        for at in 16..bytes.len() {
+            let was = bytes[at];
+            for value in 0..=255 {
+                bytes[at] = value;
+                let body = &bytes[16..];
+                let _ = Event::parse(&head, body);
+                if let Ok(response) = Response::parse(&head, body, &limits) {
+                    response.attachments().iter().for_each(drop);
+                }
+                if let Ok(request) = Request::parse(&head, body, &limits) {
+                    let all = request.attachments();
+                    assert_eq!(all.iter().count(), all.len());
+                    let _ = request.target().service_key();
+                }
+            }
+            bytes[at] = was;
+        }
+    }
+}
