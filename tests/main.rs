@@ -9,6 +9,8 @@
     reason = "a failed test is what a failed unwrap is for"
 )]
 
+mod decode;
+mod filter;
 mod isolation;
 mod mesh;
 mod oracle;

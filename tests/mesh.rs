@@ -5,9 +5,11 @@
 //! Dubbo for Java → ZooKeeper → dubbo-mesh :18848 → istiod :15010 → Envoy
 //! ```
 
+mod filters;
 mod hostile;
 mod members;
 mod pushes;
+mod routed;
 mod scale;
 mod tls;
 mod traffic;

@@ -54,7 +54,7 @@ impl Error {
     }
 
     /// The same error where the slice that was read starts at `base` of a larger one.
-    pub(crate) const fn shifted(self, base: usize) -> Self {
+    pub const fn shifted(self, base: usize) -> Self {
         Self {
             at: self.at.saturating_add(base as u32),
             ..self

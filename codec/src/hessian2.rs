@@ -31,7 +31,7 @@ mod walk;
 mod write;
 
 pub use binary::Binary;
-pub use decode::decode;
+pub use decode::{Readable, decode, decode_readable};
 pub use encode::{ArrayLists, Encoder};
 pub use graph::{ClassId, Graph, Node, NodeId, Value};
 #[cfg(feature = "serde")]

@@ -39,7 +39,7 @@ pub mod hessian2;
 mod inline;
 mod json;
 pub mod jsonb;
-mod msgpack;
+pub mod msgpack;
 mod out;
 mod patch;
 mod protobuf;

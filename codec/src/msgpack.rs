@@ -4,6 +4,10 @@
 //! the other without framing, an exception as the name of its class and a map. All containers are counted, so
 //! passing over a value is one count of the values still to come.
 
+mod json;
+
+pub use json::to_json;
+
 use crate::body::Entries;
 use crate::error::{Error, ErrorKind, Limits, What};
 use crate::exception::Exception;

@@ -13,14 +13,15 @@
 //! NaN, infinities     "NaN", "Infinity", "-Infinity"
 //! lone surrogate      \ud83d
 //! ```
-//! Keys of maps that are no strings are rendered as JSON and put in quotes.
+//! Keys of maps that are no strings are rendered as JSON and put in quotes; a key with parts within
+//! such a key is only named: `{"$ref": 3}`, in JSONB, which has no numbers for them, `"$key"`.
 
 use alloc::string::String;
 use alloc::vec;
 use alloc::vec::Vec;
 use core::fmt::Write as _;
 
-use crate::hessian2::{Binary, Graph, Node, Value};
+use crate::hessian2::{Binary, Graph, Node, NodeId, Value};
 use crate::jsonb;
 use crate::text::Text;
 
@@ -28,39 +29,18 @@ impl<'a> Graph<'a> {
     /// A value of this graph as JSON text, on one line; the head of the module says how.
     /// A node that is met again within the value is a reference, so cycles end.
     pub fn to_json(&self, value: Value<'a>) -> String {
-        let mut out = String::new();
-        let mut met = vec![false; self.len()];
-        let mut steps = vec![Step::Value(value)];
-        while let Some(step) = steps.pop() {
-            match step {
-                Step::Verbatim(text) => out.push_str(text),
-                Step::Name(name) => {
-                    push_text(&mut out, name);
-                    out.push(':');
-                }
-                Step::Key(Value::String(name)) => {
-                    push_text(&mut out, name);
-                    out.push(':');
-                }
-                Step::Key(other) => {
-                    let key = self.to_json(other);
-                    push_text(&mut out, Text::new(&key));
-                    out.push(':');
-                }
-                Step::Value(Value::Node(id)) => match met.get_mut(id.index()) {
-                    Some(met) if !*met => {
-                        *met = true;
-                        self.begin(id, &mut steps);
-                    }
-                    _ => push(&mut out, format_args!("{{\"$ref\":{}}}", id.index())),
-                },
-                Step::Value(scalar) => push_scalar(&mut out, scalar),
-            }
-        }
-        out
+        Rendering::new(self).text(value)
     }
 
-    fn begin(&self, id: crate::hessian2::NodeId, steps: &mut Vec<Step<'a>>) {
+    /// Several values, each as [`to_json`](Self::to_json) has it. A node that was met in an earlier
+    /// one is a reference too, so that all texts together are not much longer than the bytes.
+    pub fn to_json_each(&self, values: impl IntoIterator<Item = Value<'a>>) -> Vec<String> {
+        let mut rendering = Rendering::new(self);
+        let text = |value| rendering.text(value);
+        values.into_iter().map(text).collect()
+    }
+
+    fn begin(&self, id: NodeId, steps: &mut Vec<Step<'a>>) {
         let Some(node) = self.node(id) else {
             return steps.push(Step::Verbatim("null"));
         };
@@ -109,6 +89,73 @@ impl<'a> Graph<'a> {
     }
 }
 
+/// Values on their way to text.
+struct Rendering<'g, 'a> {
+    graph: &'g Graph<'a>,
+    /// Which nodes were written.
+    met: Vec<bool>,
+    /// A key is being written. Keys within keys are not: each level would double the quotes.
+    is_key: bool,
+}
+
+impl<'g, 'a> Rendering<'g, 'a> {
+    fn new(graph: &'g Graph<'a>) -> Self {
+        Self {
+            graph,
+            met: vec![false; graph.len()],
+            is_key: false,
+        }
+    }
+
+    fn text(&mut self, value: Value<'a>) -> String {
+        let mut out = String::new();
+        let mut steps = vec![Step::Value(value)];
+        while let Some(step) = steps.pop() {
+            match step {
+                Step::Verbatim(text) => out.push_str(text),
+                Step::Name(name) | Step::Key(Value::String(name)) => {
+                    push_text(&mut out, name);
+                    out.push(':');
+                }
+                Step::Key(other) => {
+                    let key = self.key(other);
+                    push_text(&mut out, Text::new(&key));
+                    out.push(':');
+                }
+                Step::Value(Value::Node(id)) => match self.met.get_mut(id.index()) {
+                    Some(met) if !*met => {
+                        *met = true;
+                        self.graph.begin(id, &mut steps);
+                    }
+                    _ => push_reference(&mut out, id),
+                },
+                Step::Value(scalar) => push_scalar(&mut out, scalar),
+            }
+        }
+        out
+    }
+
+    fn key(&mut self, key: Value<'a>) -> String {
+        match key {
+            Value::Node(id) if self.is_key => {
+                let mut out = String::new();
+                push_reference(&mut out, id);
+                out
+            }
+            key => {
+                let was_key = core::mem::replace(&mut self.is_key, true);
+                let text = self.text(key);
+                self.is_key = was_key;
+                text
+            }
+        }
+    }
+}
+
+fn push_reference(out: &mut String, id: NodeId) {
+    push(out, format_args!("{{\"$ref\":{}}}", id.index()));
+}
+
 /// What is still to be written.
 enum Step<'a> {
     Value(Value<'a>),
@@ -139,7 +186,7 @@ fn push_scalar(out: &mut String, value: Value<'_>) {
     }
 }
 
-fn push_double(out: &mut String, value: f64) {
+pub(crate) fn push_double(out: &mut String, value: f64) {
     match value {
         f64::INFINITY => out.push_str("\"Infinity\""),
         f64::NEG_INFINITY => out.push_str("\"-Infinity\""),
@@ -148,7 +195,7 @@ fn push_double(out: &mut String, value: f64) {
     }
 }
 
-fn push_bytes(out: &mut String, binary: &Binary<'_>) {
+pub(crate) fn push_bytes(out: &mut String, binary: &Binary<'_>) {
     push_hex(out, "$bytes", binary);
 }
 
@@ -218,6 +265,10 @@ impl jsonb::Value<'_> {
     /// The value as JSON text, on one line; the head of the module says how. A path to what was met
     /// before is `{"$ref": "$.a"}`.
     pub fn to_json(&self) -> String {
+        self.text(false)
+    }
+
+    fn text(&self, is_key: bool) -> String {
         enum Step<'v, 'a> {
             Value(&'v jsonb::Value<'a>),
             Key(&'v jsonb::Value<'a>),
@@ -233,8 +284,11 @@ impl jsonb::Value<'_> {
                     push_text(&mut out, *name);
                     out.push(':');
                 }
+                Step::Key(V::Array(_) | V::Object(_) | V::Typed(..)) if is_key => {
+                    out.push_str("\"$key\":");
+                }
                 Step::Key(other) => {
-                    push_text(&mut out, Text::new(&other.to_json()));
+                    push_text(&mut out, Text::new(&other.text(true)));
                     out.push(':');
                 }
                 Step::Value(V::Array(items)) => {
@@ -351,6 +405,33 @@ mod tests {
         let (graph, values) = decode(bytes, &Limits::default()).unwrap();
         let expected = r#"{"1":{"$class":"[int","$items":[1,2]},"b":{"$bytes":"00ff"},"n":"NaN","s":"\ud83d","d":1.5}"#;
         assert_eq!(graph.to_json(values[0]), expected);
+    }
+
+    /// A map that is its own key, and keys of keys of keys: neither ends the stack nor fills the
+    /// memory.
+    #[test]
+    fn keys_within_keys_are_named() {
+        let (graph, values) = decode(b"HQ\x90NZ", &Limits::default()).unwrap();
+        assert_eq!(graph.to_json(values[0]), r#"{"{\"$ref\":0}":null}"#);
+        let mut deep = vec![b'H'; 400];
+        deep.extend(b"\x01a\x01b");
+        deep.extend([b'Z', b'N'].repeat(399));
+        deep.push(b'Z');
+        let (graph, values) = decode(&deep, &Limits::default()).unwrap();
+        let expected = r#"{"{\"{\\\"$ref\\\":2}\":null}":null}"#;
+        assert_eq!(graph.to_json(values[0]), expected);
+        let mut deep = vec![0xa6; 400];
+        deep.extend([0x4a, b'a', 0x4a, b'b']);
+        deep.extend([0xa5, 0xaf].repeat(399));
+        deep.push(0xa5);
+        let value = jsonb::decode(&deep, &Limits::default()).unwrap();
+        assert_eq!(value.to_json(), r#"{"{\"$key\":null}":null}"#);
+    }
+
+    #[test]
+    fn a_node_of_an_earlier_value_is_a_reference() {
+        let (graph, values) = decode(b"\x79\x91\x51\x90", &Limits::default()).unwrap();
+        assert_eq!(graph.to_json_each(values), ["[1]", r#"{"$ref":0}"#]);
     }
 
     /// `date -u -d @N` of GNU coreutils.

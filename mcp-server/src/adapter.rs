@@ -18,8 +18,9 @@ use std::time::Duration;
 use dubbo_codec::ServiceKey;
 use dubbo_registry::catalog::{Catalog, Update};
 use dubbo_registry::event::{Event, Rejection};
+use dubbo_registry::mesh::Mesh;
 use dubbo_registry::removal::Time;
-use dubbo_registry::resource::{Change, Refusal};
+use dubbo_registry::resource::{Change, Refusal, Resource, envoy_filter};
 use dubbo_registry::services::{Changes, Services};
 use dubbo_registry::vip::Move;
 
@@ -33,6 +34,7 @@ const NAMES_PATIENCE: Duration = Duration::from_secs(10);
 pub struct Adapter {
     services: Services,
     catalog: Catalog,
+    mesh: Arc<Mesh>,
     host_names: HostNames,
     /// Services that changed and are not rendered yet.
     dirty: BTreeSet<Arc<ServiceKey>>,
@@ -76,6 +78,7 @@ impl Adapter {
                 HostNames::Refuse => services.refusing_names(),
             },
             catalog: Catalog::new(config.mesh.clone(), config.holds),
+            mesh: config.mesh.clone(),
             host_names: config.host_names,
             dirty: BTreeSet::new(),
             news: Outcome::default(),
@@ -119,6 +122,14 @@ impl Adapter {
         }
         let mut outcome = std::mem::take(&mut self.news);
         outcome.first = !std::mem::replace(&mut self.published, true);
+        if outcome.first {
+            let filters = envoy_filter::render(&self.mesh);
+            outcome.changes.extend(
+                filters
+                    .iter()
+                    .map(|object| Change::from(Resource::from(object))),
+            );
+        }
         let dirty = std::mem::take(&mut self.dirty);
         outcome.add(self.catalog.update(&self.services, &dirty, now));
         outcome.add(self.catalog.tick(&self.services, now));

@@ -10,7 +10,8 @@ use dubbo_registry::source::SourceConfig;
 use crate::config::{Config, ConfigError, Listen, Tls, duration};
 
 /// Brings Apache Dubbo services from their registry into an Istio mesh: reads ZooKeeper, makes
-/// Istio ServiceEntries of the providers, and serves them to istiod as a configuration source.
+/// Istio ServiceEntries of the providers, and serves them to istiod as a configuration source. Shows
+/// what Dubbo traffic says, too.
 #[derive(Debug, Parser)]
 #[command(name = "dubbo-mesh", version, max_term_width = 100, after_long_help = EXAMPLES)]
 pub struct Cli {
@@ -29,7 +30,10 @@ Examples:
 
   The same from a file, which knows ports, modes, labels and more:
     dubbo-mesh check --config dubbo-mesh.yaml
-    dubbo-mesh serve --config dubbo-mesh.yaml";
+    dubbo-mesh serve --config dubbo-mesh.yaml
+
+  Look at Dubbo traffic:
+    tcpdump -i any -s 0 -w - port 20880 | dubbo-mesh decode";
 
 /// The commands.
 #[derive(Debug, Subcommand)]
@@ -42,6 +46,9 @@ pub enum Command {
     Convert(Convert),
     /// Checks a configuration file and reports errors with line and column
     Check(Check),
+    /// Shows what Dubbo frames say: of a packet capture, of recorded bytes, of a hex dump
+    #[command(after_long_help = DECODE)]
+    Decode(Decode),
 }
 
 const SERVE: &str = "\
@@ -63,6 +70,32 @@ ServiceEntries go to standard output, what is refused and why to standard error.
 
 Exit status: 0 done, 1 something was refused and --strict was given, 2 a registry could not be read
 (or a bad command line or configuration).";
+
+const DECODE: &str = "\
+Input, told by its first bytes: Dubbo2 frames one after the other, or a capture, pcap or pcapng
+(IPv4 and IPv6 over Ethernet, VLAN, Linux cooked, loopback, raw IP). Streams of a capture are put in
+order, responses are matched with their requests by id, and what is not Dubbo is named once.
+
+Bodies in hessian2, fastjson2, fastjson, gson, jackson and msgpack are read. Values are shown as
+JSON: $class names a Java class, $ref the n-th list, map or object of the body counted from 0, $bytes
+and $date are what JSON has no word for.
+
+Examples:
+  What is called on this host, now:
+    tcpdump -i any -s 0 -U -w - port 20880 | dubbo-mesh decode
+
+  The calls of a capture that took longer than 100 ms:
+    dubbo-mesh decode --output json trace.pcap | jq -c 'select(.elapsedMs > 100)'
+
+  Bytes from a log:
+    echo 'dabb2214 00000000 00000007 00000001 4e' | dubbo-mesh decode --hex
+    echo '48 05 636f6c6f72 04 626c7565 5a' | dubbo-mesh decode --hex --hessian2
+
+What is broken is shown up to the byte that is wrong, with its offset and the reason, and what comes
+after it is shown again as soon as a frame begins.
+
+Exit status: 0 everything was decoded, 1 something was broken, or missing from the capture, 2 the
+input could not be read (or a bad command line).";
 
 /// Registries and the file, which every command that reads registries has.
 #[derive(Debug, Args)]
@@ -157,6 +190,56 @@ pub struct Check {
     /// Configuration file (YAML)
     #[arg(long, value_name = "FILE")]
     pub config: PathBuf,
+}
+
+/// `decode`
+#[derive(Debug, Args)]
+pub struct Decode {
+    /// Capture or frames; standard input if there is none, or for `-`
+    #[arg(value_name = "FILE")]
+    pub file: Option<PathBuf>,
+    /// The input is text: hexadecimal digits, or a dump of xxd, hexdump -C, tcpdump -x or Wireshark
+    #[arg(long)]
+    pub hex: bool,
+    /// The input is one or more Hessian 2 values, without a frame
+    #[arg(long, conflicts_with = "jsonb")]
+    pub hessian2: bool,
+    /// The input is a JSONB value (fastjson2), without a frame
+    #[arg(long)]
+    pub jsonb: bool,
+    /// What to print
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub output: DecodeOutput,
+    /// As text, cut values behind so many characters; 0 shows all
+    #[arg(long, value_name = "CHARACTERS", default_value_t = 2000)]
+    pub longest: usize,
+    /// Longest body of a frame that is read; longer ones are passed over
+    #[arg(long, value_name = "BYTES", default_value_t = 8 * 1024 * 1024)]
+    pub max_body: u32,
+    /// Most connections of a capture that are followed at once; those that were silent longest give way
+    #[arg(long, value_name = "NUMBER", default_value_t = 10_000, value_parser = at_least_one)]
+    pub max_connections: usize,
+    /// Most bytes that the connections of a capture may hold together: unfinished frames, segments
+    /// that wait for others
+    #[arg(long, value_name = "BYTES", default_value_t = 256 * 1024 * 1024)]
+    pub max_memory: usize,
+}
+
+/// What `decode` prints.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum DecodeOutput {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+fn at_least_one(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(0) => Err("it has to be 1 at least".into()),
+        Ok(number) => Ok(number),
+        Err(error) => Err(error.to_string()),
+    }
 }
 
 impl Sources {

@@ -4,6 +4,7 @@
 //! line and column, and with what would be right.
 
 pub(crate) mod duration;
+mod filter;
 mod server;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,7 +15,7 @@ use std::time::Duration;
 
 use dubbo_registry::catalog::Holds;
 use dubbo_registry::mesh::{DEFAULT_LABELS, DEFAULT_NAMESPACE, IstioProtocol, Mesh, Override};
-use dubbo_registry::ports::{Http2, PortRange, Ports};
+use dubbo_registry::ports::{PortList, PortRange, Ports};
 use dubbo_registry::provider::{Protocol, Reading};
 use dubbo_registry::removal::Policy;
 use dubbo_registry::resource::validate::{is_dns_label, is_label_key, is_label_value};
@@ -26,6 +27,7 @@ use serde::Deserialize;
 use serde::de::Error as _;
 
 use duration::Written as WrittenDuration;
+use filter::Written as WrittenFilter;
 pub use server::{Listen, Tls};
 
 /// Where metrics and health are served where nothing else is said.
@@ -97,6 +99,7 @@ struct Written {
     removal: WrittenRemoval,
     holds: WrittenHolds,
     host_names: WrittenHostNames,
+    filter: Option<WrittenFilter>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -104,7 +107,7 @@ struct Written {
 struct PortsFields {
     listen: Vec<PortRange>,
     well_known: BTreeSet<u16>,
-    http2: Vec<Http2>,
+    http2: Vec<PortList>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -212,6 +215,10 @@ impl TryFrom<Written> for Config {
                 .into_iter()
                 .map(|(scheme, as_what)| (scheme.0, as_what)),
         );
+        let installation = written.filter.map(|filter| filter.0);
+        if let Some(installation) = &installation {
+            filter::check(installation, &written.ports.0)?;
+        }
         let mesh = Mesh {
             namespace: written
                 .namespace
@@ -222,6 +229,7 @@ impl TryFrom<Written> for Config {
             workloads: Workloads::new(written.workloads),
             export_to: written.export_to,
             overrides: written.overrides.into_iter().map(|o| o.0).collect(),
+            installation,
         };
         let labels = match written.labels {
             Some(labels) => labels.into_iter().map(|label| label.0).collect(),

@@ -1,22 +1,23 @@
 //! `dubbo-mesh convert`: what a registry would become, without touching anything.
 
-use std::collections::BTreeMap;
+mod manifest;
+
 use std::io::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
 use dubbo_registry::event::{News, SourceState};
 use dubbo_registry::removal::Time;
-use dubbo_registry::resource::{Object, Resource};
+use dubbo_registry::resource::Kind;
 use dubbo_registry::{resolve, watch};
 use futures::StreamExt;
-use serde::Serialize;
 use tokio::time::{Instant, timeout_at};
 
 use crate::adapter::{Adapter, Outcome};
 use crate::cli::{Convert, Output};
 use crate::config::{Config, HostNames};
 use crate::status::{Status, reason};
+use manifest::{List, Manifest};
 
 /// How the command ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,41 +28,8 @@ pub enum Ended {
     Refused,
 }
 
-/// Longest name of an object in Kubernetes.
-const MAX_NAME: usize = 253;
-/// Most endpoints that the CRD of ServiceEntry allows.
-const MAX_ENDPOINTS: usize = 4096;
-/// Most ports that the CRD of ServiceEntry allows.
-const MAX_PORTS: usize = 256;
-
 /// Host names that are asked for at once.
 const LOOKUPS: usize = 32;
-
-/// A Kubernetes object.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Manifest {
-    api_version: &'static str,
-    kind: &'static str,
-    metadata: Metadata,
-    spec: dubbo_registry::proto::ServiceEntry,
-}
-
-#[derive(Serialize)]
-struct Metadata {
-    name: String,
-    namespace: String,
-    labels: BTreeMap<String, String>,
-    annotations: BTreeMap<String, String>,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct List {
-    api_version: &'static str,
-    kind: &'static str,
-    items: Vec<Manifest>,
-}
 
 /// Reads, prints, reports. The error is why a registry could not be read, or the output not be
 /// written.
@@ -72,14 +40,10 @@ pub async fn run(
     report: &mut impl Write,
 ) -> Result<Ended, String> {
     let (adapter, outcome) = read(config, asked.timeout, report).await?;
-    let manifests = manifests(
-        outcome
-            .changes
-            .into_iter()
-            .filter_map(|change| change.resource),
-    )?;
+    let resources = outcome.changes.into_iter().filter_map(|c| c.resource);
+    let manifests = manifest::sorted(resources)?;
     let written = |error: std::io::Error| format!("cannot write: {error}");
-    for warning in manifests.iter().flat_map(warnings) {
+    for warning in manifests.iter().flat_map(Manifest::warnings) {
         writeln!(report, "warning: {warning}").map_err(written)?;
     }
     let refused = Status::of(&adapter).refused;
@@ -91,15 +55,11 @@ pub async fn run(
         };
         writeln!(report, "{word}: {}: {}", provider.provider, provider.reason).map_err(written)?;
     }
-    let count = manifests.len();
+    let count = counted(&manifests);
     print(manifests, asked.output, out)?;
     let faults = refused.iter().filter(|provider| provider.fault).count();
     let left_out = refused.len() - faults;
-    writeln!(
-        report,
-        "{count} ServiceEntries; {faults} refused, {left_out} left out"
-    )
-    .map_err(written)?;
+    writeln!(report, "{count}; {faults} refused, {left_out} left out").map_err(written)?;
     out.flush().map_err(written)?;
     Ok(if asked.strict && faults > 0 {
         Ended::Refused
@@ -166,58 +126,27 @@ fn unread(adapter: &Adapter, patience: Duration) -> String {
     )
 }
 
-fn manifests(resources: impl Iterator<Item = Resource>) -> Result<Vec<Manifest>, String> {
-    let manifest = |resource: Resource| {
-        let object =
-            Object::decode(&resource).map_err(|error| format!("{}: {error}", resource.name))?;
-        Ok(Manifest {
-            api_version: "networking.istio.io/v1",
-            kind: "ServiceEntry",
-            metadata: Metadata {
-                name: object.name.to_string(),
-                namespace: object.namespace.to_string(),
-                labels: object.labels,
-                annotations: object.annotations,
-            },
-            spec: object.spec,
-        })
-    };
-    let mut manifests: Vec<Manifest> = resources.map(manifest).collect::<Result<_, String>>()?;
-    manifests.sort_by(|a, b| a.metadata.name.cmp(&b.metadata.name));
-    Ok(manifests)
-}
-
-/// What the Kubernetes API would not take. Over MCP none of these limits applies.
-fn warnings(manifest: &Manifest) -> Vec<String> {
-    let Manifest {
-        metadata: Metadata { name, .. },
-        spec,
-        ..
-    } = manifest;
-    let mut warnings = Vec::new();
-    let mut limit = |what: &str, has: usize, most: usize| {
-        if has > most {
-            warnings.push(format!(
-                "{name}: {has} {what}, the Kubernetes API takes {most} at most (served to istiod \
-                 by `dubbo-mesh serve` there is no such limit)"
-            ));
+/// `3 ServiceEntries, 1 EnvoyFilter`: how many there are of each kind, ServiceEntries in any case.
+fn counted(manifests: &[Manifest]) -> String {
+    let count = |kind: Kind| {
+        let count = manifests.iter().filter(|m| m.kind() == kind).count();
+        match (kind, count) {
+            (Kind::ServiceEntry, 1) => Some("1 ServiceEntry".to_owned()),
+            (Kind::ServiceEntry, _) => Some(format!("{count} ServiceEntries")),
+            (_, 0) => None,
+            (_, 1) => Some(format!("1 {}", kind.name())),
+            _ => Some(format!("{count} {}s", kind.name())),
         }
     };
-    limit("endpoints", spec.endpoints.len(), MAX_ENDPOINTS);
-    limit("ports", spec.ports.len(), MAX_PORTS);
-    limit("bytes in the name", name.len(), MAX_NAME);
-    warnings
+    let counts: Vec<String> = Kind::ALL.into_iter().filter_map(count).collect();
+    counts.join(", ")
 }
 
 fn print(manifests: Vec<Manifest>, output: Output, out: &mut impl Write) -> Result<(), String> {
     let failed = |error: &dyn std::fmt::Display| format!("cannot write: {error}");
     match output {
         Output::Json => {
-            let list = List {
-                api_version: "v1",
-                kind: "List",
-                items: manifests,
-            };
+            let list = List::from(manifests);
             serde_json::to_writer_pretty(&mut *out, &list).map_err(|e| failed(&e))?;
             writeln!(out).map_err(|e| failed(&e))
         }

@@ -4,12 +4,14 @@
 //! registries ─→ pipeline (adapter) ─→ snapshot ─watch→ server (session per stream) ─→ istiod
 //!                                        └→ admin, telemetry
 //! ```
+//! Beside it: `convert` shows what would be served, `decode` what Dubbo traffic says.
 
 pub mod adapter;
 pub mod admin;
 pub mod cli;
 pub mod config;
 pub mod convert;
+pub mod decode;
 mod line;
 pub mod pipeline;
 pub mod proto;

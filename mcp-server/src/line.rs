@@ -23,7 +23,7 @@ pub(crate) fn one_line(text: impl Display) -> String {
 }
 
 /// Control characters, line and paragraph separators, and what turns the direction of writing.
-fn is_unseen(c: char) -> bool {
+pub(crate) fn is_unseen(c: char) -> bool {
     c.is_control() || matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 

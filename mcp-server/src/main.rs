@@ -1,12 +1,14 @@
 //! The command `dubbo-mesh`.
 
-use std::io::Write;
+use std::fs::File;
+use std::io::{self, Read, Write};
 use std::process::ExitCode;
 
 use clap::Parser;
-use dubbo_mcp_server::cli::{Check, Cli, Command, Convert, LogFormat, Serve};
+use dubbo_mcp_server::cli::{Check, Cli, Command, Convert, Decode, LogFormat, Serve};
 use dubbo_mcp_server::config::{Config, ConfigError};
 use dubbo_mcp_server::convert::{self, Ended};
+use dubbo_mcp_server::decode::{self, Failed};
 use dubbo_mcp_server::serve;
 use mimalloc::MiMalloc;
 
@@ -24,10 +26,11 @@ fn main() -> ExitCode {
         Command::Serve(serve) => run_serve(&serve),
         Command::Convert(convert) => run_convert(&convert),
         Command::Check(check) => run_check(&check),
+        Command::Decode(decode) => run_decode(&decode),
     };
     result.unwrap_or_else(|(message, code)| {
         // Nobody is left to tell if this fails.
-        let _ = writeln!(std::io::stderr(), "dubbo-mesh: {message}");
+        let _ = writeln!(io::stderr(), "dubbo-mesh: {message}");
         ExitCode::from(code)
     })
 }
@@ -38,7 +41,7 @@ fn run_serve(asked: &Serve) -> Result<ExitCode, (String, u8)> {
         .map_err(|error| (format!("--log {}: {error}", asked.log), UNUSABLE))?;
     let lines = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(std::io::stderr);
+        .with_writer(io::stderr);
     match asked.log_format {
         LogFormat::Text => lines.with_ansi(false).with_target(false).init(),
         LogFormat::Json => lines.json().flatten_event(true).init(),
@@ -51,8 +54,8 @@ fn run_serve(asked: &Serve) -> Result<ExitCode, (String, u8)> {
 
 fn run_convert(asked: &Convert) -> Result<ExitCode, (String, u8)> {
     let config = asked.sources.config().map_err(unusable)?;
-    let mut out = std::io::BufWriter::new(std::io::stdout().lock());
-    let mut report = std::io::stderr();
+    let mut out = io::BufWriter::new(io::stdout().lock());
+    let mut report = io::stderr();
     let ended = runtime()?
         .block_on(convert::run(asked, &config, &mut out, &mut report))
         .map_err(|error| (error, UNUSABLE))?;
@@ -79,8 +82,35 @@ fn run_check(asked: &Check) -> Result<ExitCode, (String, u8)> {
         "{file}: ok; registries: {listed}; listen: {}",
         config.listen.address
     );
-    writeln!(std::io::stdout(), "{summary}").map_err(|error| (error.to_string(), FAILED))?;
+    writeln!(io::stdout(), "{summary}").map_err(|error| (error.to_string(), FAILED))?;
     Ok(ExitCode::SUCCESS)
+}
+
+fn run_decode(asked: &Decode) -> Result<ExitCode, (String, u8)> {
+    let file = asked.file.as_ref().filter(|file| file.as_os_str() != "-");
+    let name = file.map_or_else(
+        || "standard input".into(),
+        |file| file.display().to_string(),
+    );
+    let unreadable = |why: &str| (format!("{name} {why}"), UNUSABLE);
+    let mut input: Box<dyn Read> = match file {
+        Some(file) => {
+            let opened = File::open(file);
+            Box::new(opened.map_err(|error| unreadable(&format!("cannot be read: {error}")))?)
+        }
+        None => Box::new(io::stdin().lock()),
+    };
+    let mut out = io::BufWriter::new(io::stdout().lock());
+    match decode::run(asked, &mut *input, &mut out, &mut io::stderr()) {
+        Ok(decode::Ended::Done) => Ok(ExitCode::SUCCESS),
+        Ok(decode::Ended::Broken) => Ok(ExitCode::from(FAILED)),
+        // Whoever reads has seen enough.
+        Err(Failed::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => {
+            Ok(ExitCode::SUCCESS)
+        }
+        Err(Failed::Output(error)) => Err((format!("cannot write: {error}"), UNUSABLE)),
+        Err(Failed::Input(why)) => Err(unreadable(&why)),
+    }
 }
 
 fn runtime() -> Result<tokio::runtime::Runtime, (String, u8)> {

@@ -5,3 +5,44 @@
 //! ```
 //! The translators are bytes in, bytes out, and know nothing of Envoy; thin shells put them where
 //! Envoy lets a module in.
+//!
+//! ```text
+//! names, header          what a header is called, how text becomes its value
+//! config, seal           options; how one half knows what the other one sent
+//! request, response      a frame's meaning as headers, and back
+//! call                   one call of the bridge
+//! hpack, http2           one HTTP/2 connection, in either role
+//! to_http2, to_dubbo     the translators
+//! observe, metrics       what is counted, and under which names
+//! abi, envoy             Envoy's interface; its objects and their callbacks
+//! guard, timer           panics stay here; deadlines
+//! module, listener_filter, network_filter, bridge, transport_socket      the hooks that Envoy calls
+//! ```
+
+mod abi;
+mod bridge;
+pub mod call;
+pub mod config;
+mod envoy;
+mod guard;
+mod header;
+pub mod hpack;
+pub mod http2;
+mod listener_filter;
+pub mod metrics;
+mod module;
+pub mod names;
+mod network_filter;
+pub mod observe;
+#[cfg(test)]
+mod recorded;
+pub mod request;
+pub mod response;
+mod seal;
+mod timer;
+pub mod to_dubbo;
+pub mod to_http2;
+mod translate;
+mod transport_socket;
+
+pub use translate::{Close, Millis};

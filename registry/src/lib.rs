@@ -10,6 +10,7 @@
 pub mod catalog;
 pub mod event;
 pub mod file;
+pub mod installation;
 #[cfg(test)]
 mod making;
 pub mod mesh;

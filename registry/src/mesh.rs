@@ -5,8 +5,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use dubbo_codec::ServiceKey;
 use serde::Deserialize;
 
+use crate::installation::Installation;
 use crate::pattern::Pattern;
 use crate::ports::Ports;
 use crate::provider::Protocol;
@@ -37,6 +39,8 @@ pub struct Mesh {
     pub export_to: Vec<Arc<str>>,
     /// What is different for some services; of two that match, the later one wins.
     pub overrides: Vec<Override>,
+    /// How the filter gets into sidecars; where there is none, somebody else sees to it.
+    pub installation: Option<Installation>,
 }
 
 /// What is different for the services that match.
@@ -51,6 +55,8 @@ pub struct Override {
     /// Namespaces that see the service. Ports in http2 mode go to the namespaces of their list
     /// whatever stands here.
     pub export_to: Option<Vec<Arc<str>>>,
+    /// Whether Dubbo's tag rule is kept by routes of ours; it is unless somebody says no.
+    pub tag_routes: Option<bool>,
 }
 
 /// A protocol of Istio's that a scheme is published as.
@@ -90,7 +96,22 @@ impl Default for Mesh {
             workloads: Workloads::default(),
             export_to: Vec::new(),
             overrides: Vec::new(),
+            installation: None,
         }
+    }
+}
+
+impl Mesh {
+    /// What is different for a service, later entries last.
+    pub fn overrides_of<'a>(&'a self, key: &'a ServiceKey) -> impl Iterator<Item = &'a Override> {
+        let fits = |o: &&Override| o.interfaces.iter().any(|p| p.matches(key.interface()));
+        self.overrides.iter().filter(fits)
+    }
+
+    /// Whether the tag rule of a service is kept by routes of ours.
+    pub fn routes_tags(&self, key: &ServiceKey) -> bool {
+        let said = self.overrides_of(key).filter_map(|o| o.tag_routes).last();
+        said.unwrap_or(true)
     }
 }
 

@@ -1,6 +1,8 @@
 //! Host names that providers registered, and what they resolve to.
 //!
-//! A name that cannot be resolved keeps its last addresses: a failed answer is not an empty one.
+//! A name that cannot be resolved keeps its last addresses: a failed answer is not an empty one. Nor
+//! does an address go because one answer lacks it: resolvers rotate, cut long answers short, and
+//! disagree while a zone is being changed.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -10,13 +12,17 @@ use dubbo_codec::ServiceKey;
 
 use crate::provider::{Host, Identity};
 
+/// An address is gone when so many answers in a row lacked it.
+const MISSES: u8 = 3;
+
 /// Every wanted name.
 #[derive(Debug, Default)]
 pub(crate) struct Names(BTreeMap<Arc<str>, Name>);
 
 #[derive(Debug, Default)]
 struct Name {
-    addresses: Vec<IpAddr>,
+    /// Each address, and how many answers in a row lacked it.
+    addresses: BTreeMap<IpAddr, u8>,
     /// Why there are no addresses, while there never were.
     trouble: Option<Arc<str>>,
     users: BTreeSet<Identity>,
@@ -61,9 +67,9 @@ impl Names {
     }
 
     /// The addresses of a name, sorted, or why there are none.
-    pub(crate) fn addresses(&self, name: &str) -> Result<&[IpAddr], Arc<str>> {
+    pub(crate) fn addresses(&self, name: &str) -> Result<impl Iterator<Item = IpAddr>, Arc<str>> {
         match self.0.get(name) {
-            Some(known) if !known.addresses.is_empty() => Ok(&known.addresses),
+            Some(known) if !known.addresses.is_empty() => Ok(known.addresses.keys().copied()),
             Some(Name {
                 trouble: Some(trouble),
                 ..
@@ -82,15 +88,8 @@ impl Names {
             return BTreeSet::new();
         };
         let changed = match answer {
-            Ok(mut addresses) => {
-                addresses.sort_unstable();
-                addresses.dedup();
-                let changed = !addresses.is_empty() && known.addresses != addresses;
-                if changed {
-                    known.addresses = addresses;
-                }
-                changed
-            }
+            Ok(addresses) if addresses.is_empty() => false,
+            Ok(addresses) => known.has(&addresses),
             Err(reason) => {
                 let news = known.addresses.is_empty() && known.trouble.as_ref() != Some(&reason);
                 known.trouble = Some(reason);
@@ -101,5 +100,21 @@ impl Names {
             return BTreeSet::new();
         }
         known.users.iter().map(|id| id.service.clone()).collect()
+    }
+}
+
+impl Name {
+    /// These are its addresses, says an answer. True if those that hold are others now.
+    fn has(&mut self, answer: &[IpAddr]) -> bool {
+        for misses in self.addresses.values_mut() {
+            *misses += 1;
+        }
+        let mut changed = false;
+        for address in answer {
+            changed |= self.addresses.insert(*address, 0).is_none();
+        }
+        let before = self.addresses.len();
+        self.addresses.retain(|_, misses| *misses < MISSES);
+        changed | (self.addresses.len() != before)
     }
 }

@@ -12,6 +12,8 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 
+use crate::installation::Reach;
+
 /// `20880` or `20880-20899`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PortRange(RangeInclusive<u16>);
@@ -24,13 +26,14 @@ pub struct Ports {
     http2: BTreeMap<u16, Arc<[Arc<str>]>>,
 }
 
-/// Ports whose callers have the filter: their Dubbo calls are routed as HTTP/2.
+/// Ports, in namespaces. As an http2 list: callers there have the filter, and their Dubbo calls to
+/// these ports are routed as HTTP/2.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Http2 {
+pub struct PortList {
     /// The numbers.
     pub ports: Vec<PortRange>,
-    /// Namespaces whose sidecars have the filter; they become the `exportTo` of the services.
+    /// The namespaces, `*` for all. Those of an http2 list become the `exportTo` of the services.
     pub namespaces: Vec<Arc<str>>,
 }
 
@@ -69,7 +72,7 @@ impl Ports {
     pub fn new(
         listen: Vec<PortRange>,
         well_known: BTreeSet<u16>,
-        http2: &[Http2],
+        http2: &[PortList],
     ) -> Result<Self, PortsError> {
         let mut ports = Self {
             listen,
@@ -110,6 +113,17 @@ impl Ports {
         Err(PortRefused::NotListed(number))
     }
 
+    /// The http2 ports of each namespace.
+    pub fn http2_by_namespace(&self) -> Reach {
+        let mut reach = Reach::new();
+        for (number, namespaces) in &self.http2 {
+            for namespace in namespaces.iter() {
+                reach.entry(namespace.clone()).or_default().insert(*number);
+            }
+        }
+        reach
+    }
+
     /// How Dubbo on `number` is shown.
     pub fn mode(&self, number: u16) -> Mode {
         self.http2
@@ -147,6 +161,13 @@ fn is_well_known(number: u16) -> bool {
         | 11211 | 15000..=15099 // istio-proxy and istiod
         | 16379 | 26379 | 27017
     )
+}
+
+impl PortRange {
+    /// Every number of it.
+    pub fn numbers(&self) -> RangeInclusive<u16> {
+        self.0.clone()
+    }
 }
 
 impl FromStr for PortRange {
@@ -248,11 +269,11 @@ mod tests {
 
     #[test]
     fn an_http2_port_listens_once_and_for_somebody() {
-        let http2 = |ports: &[&str], namespaces: &[&str]| Http2 {
+        let http2 = |ports: &[&str], namespaces: &[&str]| PortList {
             ports: ranges(ports),
             namespaces: namespaces.iter().map(|n| (*n).into()).collect(),
         };
-        let of = |lists: &[Http2]| Ports::new(ranges(&["20880-20889"]), BTreeSet::new(), lists);
+        let of = |lists: &[PortList]| Ports::new(ranges(&["20880-20889"]), BTreeSet::new(), lists);
         let ports = of(&[http2(&["20880"], &["shop", "pay", "shop"])]).unwrap();
         assert_eq!(
             ports.mode(20880),

@@ -4,10 +4,15 @@
 //! Maps are ordered, so that equal content is equal bytes. The `Serialize` side is the form that a
 //! Kubernetes manifest has.
 
+pub mod envoy_filter;
+pub mod routing;
+
 use std::collections::BTreeMap;
 
 use prost::Message;
 use serde::{Serialize, Serializer};
+
+pub use envoy_filter::{ENVOY_FILTER_URL, EnvoyFilter};
 
 /// Type URL of [`McpResource`].
 pub const MCP_RESOURCE_URL: &str = "type.googleapis.com/istio.mcp.v1alpha1.Resource";
@@ -167,6 +172,6 @@ fn resolution_name<S: Serializer>(value: &i32, serializer: S) -> Result<S::Ok, S
     })
 }
 
-fn is_zero(number: &u32) -> bool {
+pub(crate) fn is_zero(number: &u32) -> bool {
     *number == 0
 }

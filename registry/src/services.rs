@@ -170,7 +170,7 @@ impl Services {
             match &provider.id.host {
                 Host::Ip(ip) => at(*ip),
                 Host::Name(name) => match self.names.addresses(name) {
-                    Ok(ips) => ips.iter().copied().for_each(at),
+                    Ok(ips) => ips.for_each(at),
                     Err(reason) => refused.push(Refusal {
                         provider: provider.id.clone(),
                         reason: match self.refuse_names {

@@ -136,7 +136,7 @@ fn an_http2_request_goes_to_the_service_of_its_host() {
 }
 
 /// The sum of a statistic over the endpoints of a cluster.
-async fn carried(envoy: &Envoy, cluster: &str, statistic: &str) -> u64 {
+pub(super) async fn carried(envoy: &Envoy, cluster: &str, statistic: &str) -> u64 {
     let page = envoy.page("/clusters").await.unwrap();
     let value = |line: &str| {
         let rest = line.strip_prefix(cluster)?.strip_prefix("::")?;

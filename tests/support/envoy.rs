@@ -21,6 +21,9 @@ pub struct EnvoySettings {
     admin: u16,
     log_level: String,
     modules: Option<PathBuf>,
+    version: &'static str,
+    environment: Vec<(String, String)>,
+    drain: Option<u32>,
     namespace: Option<Namespace>,
     user: Option<u32>,
 }
@@ -35,6 +38,9 @@ impl EnvoySettings {
             admin: 15000,
             log_level: "info".to_owned(),
             modules: None,
+            version: "envoy",
+            environment: Vec::new(),
+            drain: None,
             namespace: None,
             user: None,
         }
@@ -112,6 +118,27 @@ impl EnvoySettings {
         self
     }
 
+    /// An older Envoy, as `tests/setup` names it: `envoy-1.39`.
+    #[must_use]
+    pub fn version(mut self, version: &'static str) -> Self {
+        self.version = version;
+        self
+    }
+
+    /// For how long it drains connections; Envoy's default is ten minutes.
+    #[must_use]
+    pub fn drain_seconds(mut self, seconds: u32) -> Self {
+        self.drain = Some(seconds);
+        self
+    }
+
+    /// A variable of its environment.
+    #[must_use]
+    pub fn environment(mut self, name: &str, value: &str) -> Self {
+        self.environment.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
     /// As the pod's sidecar in `namespace`: with its address, as the user that the
     /// redirection spares, and in the mode that redirection needs.
     ///
@@ -132,18 +159,25 @@ impl EnvoySettings {
 
     /// Starts it and waits until its admin pages answer; for a sidecar that is
     /// before it has heard of istiod.
-    pub async fn start(mut self) -> Envoy {
+    pub async fn start(self) -> Envoy {
+        let (admin, namespace) = (self.admin, self.namespace.clone());
+        Envoy::answering(self.launch(), admin, namespace).await
+    }
+
+    /// Starts it and does not wait: for one that is to refuse its configuration.
+    #[must_use]
+    pub fn launch(mut self) -> Process {
         let dir = fresh_dir(&self.name);
         let admin = json!({"address": {"socket_address": {"address": "127.0.0.1", "port_value": self.admin}}});
         self.bootstrap["admin"] = admin;
         // Given as an argument: its user may not be able to read our files.
         let mut command = match self.user {
-            None => Command::new(installed("envoy")),
+            None => Command::new(installed(self.version)),
             Some(user) => {
                 let mut command = Command::new("setpriv");
                 command
                     .args(["--reuid", &user.to_string(), "--clear-groups"])
-                    .arg(readable(Path::new(installed("envoy"))));
+                    .arg(readable(Path::new(installed(self.version))));
                 command
             }
         };
@@ -155,12 +189,17 @@ impl EnvoySettings {
                 "--concurrency",
                 "1",
             ])
+            // Access logs are read while it runs.
+            .args(["--file-flush-interval-msec", "50"])
             .args([
                 "--log-level",
                 self.log_level.split(',').next().unwrap_or("info"),
             ]);
         if let Some((_, components)) = self.log_level.split_once(',') {
             command.args(["--component-log-level", components]);
+        }
+        if let Some(seconds) = self.drain {
+            command.args(["--drain-time-s", &seconds.to_string()]);
         }
         if let Some(modules) = &self.modules {
             let modules = if self.user.is_some() {
@@ -170,11 +209,11 @@ impl EnvoySettings {
             };
             command.env("ENVOY_DYNAMIC_MODULES_SEARCH_PATH", modules);
         }
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         if let Some(namespace) = &self.namespace {
             command = namespace.enter(&command);
         }
-        let process = Process::spawn(&dir, &mut command);
-        Envoy::answering(process, self.admin, self.namespace).await
+        Process::spawn(&dir, &mut command)
     }
 }
 

@@ -27,6 +27,44 @@ pub fn decode<'a>(bytes: &'a [u8], limits: &Limits) -> Result<(Graph<'a>, Vec<Va
     Ok((decoder.into_graph(), values))
 }
 
+/// As much of some bytes as can be read, for people who look for what is wrong with them.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Readable<'a> {
+    /// The lists, maps and objects.
+    pub graph: Graph<'a>,
+    /// The values that are whole.
+    pub values: Vec<Value<'a>>,
+    /// Where the last of them ends.
+    pub len: usize,
+    /// What is wrong with the next one, and its parts that come before that: an object has its
+    /// first fields only, and a map no key without a value.
+    pub broken: Option<(Error, Option<Value<'a>>)>,
+}
+
+/// Decodes up to `most` values, as [`decode`] does, and keeps what comes before the first byte that
+/// is wrong. Bytes behind the last value are let be.
+pub fn decode_readable<'a>(bytes: &'a [u8], most: usize, limits: &Limits) -> Readable<'a> {
+    let mut reader = Reader::new(bytes);
+    let mut decoder = Decoder::default();
+    let (mut values, mut len, mut broken) = (Vec::new(), 0, None);
+    while reader.left() > 0 && values.len() < most && broken.is_none() {
+        match decoder.value(&mut reader, limits) {
+            Ok(value) => {
+                values.push(value);
+                len = reader.at();
+            }
+            Err(error) => broken = Some((error, decoder.builder.end_all())),
+        }
+    }
+    Readable {
+        graph: decoder.into_graph(),
+        values,
+        len,
+        broken,
+    }
+}
+
 /// Decodes the values of one body, one at a time.
 #[derive(Debug, Default)]
 pub(crate) struct Decoder<'a> {
@@ -106,6 +144,22 @@ impl<'a> Builder<'a> {
         Ok(())
     }
 
+    /// Ends everything that has begun with the parts that it has, and gives the outermost.
+    fn end_all(&mut self) -> Option<Value<'a>> {
+        while let Some((id, open, base)) = self.open.last().copied() {
+            match open {
+                Kind::Object(class) => {
+                    let fields = self.stack.split_off(base);
+                    self.graph.define_first_fields(id, class, &fields);
+                    self.stack.push(Value::Node(id));
+                    self.open.pop();
+                }
+                Kind::List(_) | Kind::Map(_) => self.end(),
+            }
+        }
+        self.stack.pop()
+    }
+
     fn resolve(&mut self, class: Type<'a>) -> Option<Text<'a>> {
         match class {
             Type::None => None,
@@ -174,5 +228,29 @@ impl<'a> Sink<'a> for Builder<'a> {
         }
         self.stack.truncate(base);
         self.stack.push(Value::Node(id));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The example of section 4.9 of the specification of Hessian 2.0, then a reserved byte.
+    #[test]
+    fn what_comes_before_the_wrong_byte_is_kept() {
+        let bytes = b"\x91C\x0bexample.Car\x92\x05color\x05model\x60\x03red\x40";
+        let read = decode_readable(bytes, 9, &Limits::default());
+        assert_eq!((&*read.values, read.len), (&[Value::Int(1)][..], 1));
+        let (error, part) = read.broken.unwrap();
+        let expected = Error::new(
+            bytes.len() - 1,
+            What::Value,
+            ErrorKind::UnexpectedByte(0x40),
+        );
+        assert_eq!(error, expected);
+        let json = read.graph.to_json(part.unwrap());
+        assert_eq!(json, r#"{"$class":"example.Car","color":"red"}"#);
+        let read = decode_readable(bytes, 1, &Limits::default());
+        assert!(read.broken.is_none() && read.len == 1);
     }
 }

@@ -141,7 +141,7 @@ impl<'a> Graph<'a> {
             },
             Kind::Object(class) => Node::Object {
                 class: self.class_name(class)?,
-                names: self.field_names(class)?,
+                names: self.field_names(class)?.get(..range.len())?,
                 fields: self.values.get(range)?,
             },
         })
@@ -259,6 +259,13 @@ impl<'a> Graph<'a> {
             .extend_from_slice(&fields[..count.min(fields.len())]);
         self.values.resize(start + count, Value::Null);
         self.define(id, Kind::Object(class), start, count);
+    }
+
+    /// Makes a reserved node an object of which no more is known than its first fields.
+    pub(crate) fn define_first_fields(&mut self, id: NodeId, class: ClassId, fields: &[Value<'a>]) {
+        let start = self.values.len();
+        self.values.extend_from_slice(fields);
+        self.define(id, Kind::Object(class), start, fields.len());
     }
 
     fn define(&mut self, id: NodeId, kind: Kind<'a>, start: usize, len: usize) {

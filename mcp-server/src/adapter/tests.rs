@@ -203,3 +203,47 @@ fn a_list_that_cannot_be_read_is_shown_until_it_can_be() {
     }
     assert!(shown(&adapter).is_empty());
 }
+
+#[test]
+fn the_filters_installation_comes_with_the_first_state_and_never_again() {
+    let mut config =
+        Config::from_text("ports: {http2: [{ports: [20880], namespaces: [shop]}]}\nfilter: {}\n")
+            .unwrap();
+    config.registries = vec!["file:a".parse().unwrap()];
+    let mut adapter = Adapter::new(&config);
+    read(&mut adapter, &config, "file:a", &[]);
+    let first = adapter.outcome(at(0));
+    assert_eq!(names(&first), [("shop/dubbo-mesh-callers", true)]);
+    adapter.event(says("file:a", set(&config, &[ORDERS])), at(1));
+    assert_eq!(
+        names(&adapter.outcome(at(1))),
+        [("dubbo-mesh-services/com.acme.orders.dubbo--dubbo", true)]
+    );
+}
+
+#[test]
+fn clusters_that_are_found_by_host_come_and_go_with_their_service() {
+    let text = "ports: {http2: [{ports: [20880], namespaces: [shop]}]}\nfilter: {clusterMatch: host}\nremoval: {delay: 1s}\nholds: {service: 1m, port: 1m}\n";
+    let mut config = Config::from_text(text).unwrap();
+    config.registries = vec!["file:a".parse().unwrap()];
+    let mut adapter = Adapter::new(&config);
+    read(&mut adapter, &config, "file:a", &[ORDERS]);
+    let (entry, clusters) = (
+        "dubbo-mesh-services/com.acme.orders.dubbo--dubbo",
+        "shop/com.acme.orders.dubbo--clusters",
+    );
+    assert_eq!(
+        names(&adapter.outcome(at(0))),
+        [
+            ("shop/dubbo-mesh-callers", true),
+            (entry, true),
+            (clusters, true)
+        ]
+    );
+    adapter.event(says("file:a", set(&config, &[])), at(1));
+    assert_eq!(names(&adapter.outcome(at(1))), []);
+    assert_eq!(names(&adapter.outcome(at(2_000))), [(entry, true)]);
+    let mut gone = adapter.outcome(at(120_000));
+    gone.changes.sort_by(|a, b| a.name.cmp(&b.name));
+    assert_eq!(names(&gone), [(entry, false), (clusters, false)]);
+}

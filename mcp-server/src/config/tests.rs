@@ -149,6 +149,28 @@ fn a_mistake_is_reported_with_its_line_and_column() {
             "2:",
             "revision",
         ),
+        ("filter: {upstream: tcp}\n", "1:20:", "tcp"),
+        ("filter: {metadata: \"a b\"}\n", "1:9:", "proxy's metadata"),
+        (
+            "filter: {providers: [{ports: [1], namespaces: [a, \"*\"]}]}\n",
+            "1:9:",
+            "cannot be exported to",
+        ),
+        (
+            "filter: {observe: [{ports: [20880], namespaces: [a]}, {ports: [20880-20881], namespaces: [a]}]}\n",
+            "1:9:",
+            "observe: port 20880 is listed twice for a",
+        ),
+        (
+            "filter: {providers: [{ports: [20880], namespaces: [a]}, {ports: [20880], namespaces: [\"*\"]}]}\n",
+            "1:9:",
+            "for all namespaces and for a again",
+        ),
+        (
+            "ports: {http2: [{ports: [20880], namespaces: [a]}]}\nfilter: {observe: [{ports: [20880], namespaces: [\"*\"]}]}\n",
+            "",
+            "either observed or routed",
+        ),
         ("namespace: [\n", "", ""),
     ] {
         let error = error(text);
@@ -196,4 +218,37 @@ fn a_hold_that_no_clock_reaches_is_refused() {
         "{}",
         error(text)
     );
+}
+
+#[test]
+fn the_filter_is_installed_as_it_is_configured() {
+    use dubbo_registry::installation::{ClusterMatch, Installation, Upstream};
+
+    assert_eq!(read("namespace: a").mesh.installation, None);
+    assert_eq!(
+        read("filter: {}").mesh.installation,
+        Some(Installation::default())
+    );
+    let text = "filter:
+  rootNamespace: mesh
+  metadata: canary
+  upstream: transportSocket
+  clusterMatch: host
+  blockAll: true
+  options: {attachments: [region, 'gray-*']}
+  providers: [{ports: [20880-20881], namespaces: [pay]}]
+  observe: [{ports: [20890], namespaces: ['*']}]
+";
+    let options = serde_json::json!({"attachments": ["region", "gray-*"]});
+    let expected = Installation {
+        root_namespace: "mesh".into(),
+        metadata: "canary".into(),
+        upstream: Upstream::TransportSocket,
+        cluster_match: ClusterMatch::Host,
+        block_all: true,
+        options: options.as_object().unwrap().clone(),
+        providers: [("pay".into(), [20880, 20881].into())].into(),
+        observed: [("*".into(), [20890].into())].into(),
+    };
+    assert_eq!(read(text).mesh.installation, Some(expected));
 }

@@ -88,7 +88,7 @@ async fn it_tells_life_readiness_metrics_and_clients() {
     assert_eq!(status, 200);
     for line in [
         "dubbo_mesh_mcp_streams 1",
-        "dubbo_mesh_mcp_pushes_total 1",
+        "dubbo_mesh_mcp_pushes_total 4",
         "dubbo_mesh_mcp_push_resources_total 2",
         "dubbo_mesh_mcp_requests_total{said=\"subscribed\"} 17",
         "# EOF",

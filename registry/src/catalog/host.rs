@@ -16,7 +16,7 @@ use crate::mesh::Mesh;
 use crate::provider::Protocol;
 use crate::removal::Time;
 use crate::resource::service_entry::{self, Ports, Service};
-use crate::resource::{Change, Kind, Refusal, Resource};
+use crate::resource::{Change, Kind, Refusal, Resource, envoy_filter, tag_routes};
 use crate::services::Services;
 
 /// One host, and the services that want it.
@@ -31,7 +31,7 @@ pub(super) struct Host {
     /// Since when nobody wants the host.
     pub(super) empty_since: Option<Time>,
     /// Versions of the published objects.
-    pub(super) published: BTreeMap<Arc<str>, u64>,
+    pub(super) published: BTreeMap<(Kind, Arc<str>), u64>,
     pub(super) wake: Option<Time>,
 }
 
@@ -65,11 +65,27 @@ impl Dirty {
             mesh,
         );
         refused.extend(rendered.refused);
+        let mut resources: Vec<Resource> = rendered.entries.values().map(Resource::from).collect();
+        if let Some(entry) = rendered.entries.get(&Protocol::Dubbo) {
+            let ports = self.dubbo_ports(&rendered.ports);
+            let filters = envoy_filter::of_host(&self.name, key, ports, mesh);
+            resources.extend(filters.iter().map(Resource::from));
+            if let Some(tags) = tag_routes::render(key, entry, &members, mesh) {
+                resources.extend([Resource::from(&tags.rule), Resource::from(&tags.routes)]);
+            }
+        }
         Some(Rendered {
-            resources: rendered.entries.values().map(Resource::from).collect(),
+            resources,
             ports: rendered.ports,
             refused,
         })
+    }
+
+    /// The ports that Dubbo has and those that it keeps.
+    fn dubbo_ports(&self, in_use: &Ports) -> BTreeSet<u16> {
+        let kept = self.host.kept_ports();
+        let both = [in_use, &kept].map(|ports| ports.get(&Protocol::Dubbo));
+        both.into_iter().flatten().flatten().copied().collect()
     }
 }
 
@@ -107,28 +123,22 @@ impl Host {
         let mut changes = Vec::new();
         let mut published = BTreeMap::new();
         for resource in resources {
-            published.insert(resource.name.clone(), resource.version);
-            if self.published.get(&resource.name) != Some(&resource.version) {
-                let name = resource.name.clone();
-                changes.push(Change {
-                    kind: resource.kind,
-                    name,
-                    resource: Some(resource),
-                });
+            let id = (resource.kind, resource.name.clone());
+            let known = self.published.get(&id) == Some(&resource.version);
+            published.insert(id, resource.version);
+            if !known {
+                changes.push(Change::from(resource));
             }
         }
-        for name in self
+        let gone = self
             .published
             .keys()
-            .filter(|name| !published.contains_key(*name))
-        {
-            let (kind, name) = (Kind::ServiceEntry, name.clone());
-            changes.push(Change {
-                kind,
-                name,
-                resource: None,
-            });
-        }
+            .filter(|id| !published.contains_key(*id));
+        changes.extend(gone.map(|(kind, name)| Change {
+            kind: *kind,
+            name: name.clone(),
+            resource: None,
+        }));
         self.published = published;
         changes
     }

@@ -17,11 +17,11 @@ use std::sync::Arc;
 use dubbo_codec::ServiceKey;
 
 use super::refusal::{Reason, Refusal};
-use super::{Object, label, validate};
+use super::{Object, annotations, label, validate};
 use crate::mesh::{IstioProtocol, Mesh};
 use crate::ports::Mode;
 use crate::proto::{Location, Resolution, ServiceEntry, ServicePort, WorkloadEntry};
-use crate::provider::{Protocol, Provider};
+use crate::provider::{Identity, Protocol, Provider};
 
 /// Heaviest endpoint. Envoy adds the weights of a service up in 32 bits, and refuses all its
 /// endpoints if they do not fit: 4,294 of these do, of more endpoints each may weigh less.
@@ -29,7 +29,9 @@ const MAX_WEIGHT: u32 = 1_000_000;
 /// The label that istiod reads to send mutual TLS to an endpoint.
 const TLS_MODE: &str = "security.istio.io/tlsMode";
 /// The tag of providers without one, so that a subset can select them.
-const UNTAGGED: &str = "untagged";
+pub(super) const UNTAGGED: &str = "untagged";
+/// The label of a provider's tag.
+pub(super) const TAG: &str = "tag";
 
 /// A provider at one address.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -62,7 +64,7 @@ pub type Ports = BTreeMap<Protocol, BTreeSet<u16>>;
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Rendered {
     /// Its entries, by protocol.
-    pub entries: BTreeMap<Protocol, Object>,
+    pub entries: BTreeMap<Protocol, Object<ServiceEntry>>,
     /// The ports in use now, those that are only kept left out.
     pub ports: Ports,
     /// Providers that are left out.
@@ -121,12 +123,19 @@ struct Sorted<'a> {
     also: BTreeMap<(IpAddr, u16), BTreeSet<Protocol>>,
 }
 
-/// Protocols are visited in order, Dubbo first: who comes first owns a number. A number that is only
-/// kept is free for those that use it.
+/// Who comes first owns a number: its [owner](owners) where several protocols want it, and else
+/// protocols in order, Dubbo first. A number that is only kept is free for those that use it.
 fn sort_out<'a>(service: Service<'a>, mesh: &Mesh, refused: &mut Vec<Refusal>) -> Sorted<'a> {
     let mut sorted = Sorted::default();
     let mut members: Vec<&Member> = service.members.iter().collect();
-    members.sort_by_key(|member| &member.provider.id.protocol);
+    let owners = owners(&members);
+    members.sort_by_key(|member| {
+        let Identity { protocol, port, .. } = &member.provider.id;
+        (
+            owners.get(port).is_some_and(|owner| owner != &protocol),
+            protocol,
+        )
+    });
     for member in members {
         if let Err(reason) = sorted.take(member, service.vip, mesh) {
             refused.push(Refusal {
@@ -148,6 +157,34 @@ fn sort_out<'a>(service: Service<'a>, mesh: &Mesh, refused: &mut Vec<Refusal>) -
     }
     sorted.ports.retain(|_, numbers| !numbers.is_empty());
     sorted
+}
+
+/// The owners of the numbers that providers of several protocols have. Where one address speaks both
+/// Dubbo and something else (port unification) it is Dubbo; else it is who has more providers there,
+/// so that a stray entry does not put out all the others.
+fn owners<'a>(members: &[&'a Member]) -> BTreeMap<u16, &'a Protocol> {
+    let protocols: BTreeSet<&Protocol> = members.iter().map(|m| &m.provider.id.protocol).collect();
+    if protocols.len() < 2 {
+        return BTreeMap::new();
+    }
+    let mut at: BTreeMap<u16, BTreeMap<&Protocol, BTreeSet<IpAddr>>> = BTreeMap::new();
+    let serves = |m: &&&Member| m.provider.weight > 0 && m.provider.enabled;
+    for member in members.iter().filter(serves) {
+        let Identity { protocol, port, .. } = &member.provider.id;
+        let of_port = at.entry(*port).or_default();
+        of_port.entry(protocol).or_default().insert(member.ip);
+    }
+    let owner = |of_port: &BTreeMap<&'a Protocol, BTreeSet<IpAddr>>| {
+        let others = of_port.iter().filter(|(p, _)| ***p != Protocol::Dubbo);
+        let dubbo = of_port.get_key_value(&Protocol::Dubbo);
+        let unified = dubbo.filter(|(_, ips)| others.clone().any(|(_, o)| !o.is_disjoint(ips)));
+        // Of equals the last one is taken, so they are asked in reverse.
+        let most = || of_port.iter().rev().max_by_key(|(_, ips)| ips.len());
+        unified.or_else(most).map(|(protocol, _)| *protocol)
+    };
+    at.iter()
+        .filter_map(|(port, of_port)| Some((*port, owner(of_port)?)))
+        .collect()
 }
 
 impl<'a> Sorted<'a> {
@@ -289,7 +326,7 @@ fn endpoint_labels(provider: &Provider) -> BTreeMap<String, String> {
         ("application", &*provider.application),
         ("group", id.service.group()),
         ("protocol", id.protocol.as_str()),
-        ("tag", tag),
+        (TAG, tag),
         ("version", id.service.version()),
     ];
     let asked = provider
@@ -315,7 +352,8 @@ fn export_to(key: &ServiceKey, ports: &Ports, mesh: &Mesh) -> Vec<String> {
         }
     }
     if namespaces.is_empty() {
-        let own = overrides(key, mesh)
+        let own = mesh
+            .overrides_of(key)
             .filter_map(|o| o.export_to.as_ref())
             .last();
         namespaces.extend(own.unwrap_or(&mesh.export_to).iter().cloned());
@@ -334,29 +372,8 @@ fn labels(key: &ServiceKey, mesh: &Mesh) -> BTreeMap<String, String> {
         "app.kubernetes.io/managed-by".to_owned(),
         "dubbo-mesh".to_owned(),
     );
-    let configured = overrides(key, mesh).flat_map(|o| o.labels.clone());
+    let configured = mesh.overrides_of(key).flat_map(|o| o.labels.clone());
     std::iter::once(ours).chain(configured).collect()
-}
-
-/// The names as Dubbo has them; the host carries them only as far as DNS allows.
-fn annotations(key: &ServiceKey) -> BTreeMap<String, String> {
-    let names = [
-        ("interface", key.interface()),
-        ("group", key.group()),
-        ("version", key.version()),
-    ];
-    let given = names.into_iter().filter(|(_, value)| !value.is_empty());
-    given
-        .map(|(name, value)| (format!("dubbo.apache.org/{name}"), value.to_owned()))
-        .collect()
-}
-
-fn overrides<'a>(
-    key: &'a ServiceKey,
-    mesh: &'a Mesh,
-) -> impl Iterator<Item = &'a crate::mesh::Override> {
-    let fits = |o: &&crate::mesh::Override| o.interfaces.iter().any(|p| p.matches(key.interface()));
-    mesh.overrides.iter().filter(fits)
 }
 
 /// The entry as istiod would take it: endpoints that break a rule are refused alone; an entry that

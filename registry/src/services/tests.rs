@@ -289,6 +289,28 @@ fn a_host_name_waits_for_its_addresses_and_keeps_them_when_a_later_answer_fails(
 }
 
 #[test]
+fn an_address_goes_when_three_answers_in_a_row_lack_it() {
+    let mut services = live(&["dubbo://orders.example:20880/com.acme.Orders"]);
+    let mut answer = |ips: &[&str]| {
+        let ips = ips.iter().map(|ip| ip.parse().unwrap()).collect();
+        let changed = services.resolved("orders.example", Ok(ips)).services;
+        let (members, _) = services.members(&key(ORDERS));
+        let ips: Vec<String> = members.iter().map(|m| m.ip.to_string()).collect();
+        (changed == one(ORDERS), ips.join(" "))
+    };
+    let (both, moved) = ("10.0.0.8 10.0.0.9".to_owned(), true);
+    assert_eq!(answer(&["10.0.0.8", "10.0.0.9"]), (moved, both.clone()));
+    // A resolver that tells one address at a time.
+    for ip in ["10.0.0.8", "10.0.0.9", "10.0.0.9", "10.0.0.8", "10.0.0.8"] {
+        assert_eq!(answer(&[ip]), (!moved, both.clone()));
+    }
+    assert_eq!(answer(&["10.0.0.8"]), (moved, "10.0.0.8".to_owned()));
+    // What is new is there at once.
+    let three = "10.0.0.7 10.0.0.8".to_owned();
+    assert_eq!(answer(&["10.0.0.7"]), (moved, three));
+}
+
+#[test]
 fn a_provider_that_is_back_before_its_source_is_live_again_stays() {
     let mut services = live(&[A, B]);
     services.apply(says("zk", set(ORDERS, &[B])), at(100));

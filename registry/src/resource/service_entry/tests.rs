@@ -1,7 +1,7 @@
 use super::*;
 use crate::making::{key, mesh, provider};
 use crate::mesh::Override;
-use crate::ports::{self, Http2, PortRefused};
+use crate::ports::{self, PortList, PortRefused};
 use crate::vip::Vips;
 use crate::workload::{Rule, Workloads};
 use pretty::pretty;
@@ -196,6 +196,33 @@ fn on_a_unified_port_dubbo_owns_the_number_and_tri_is_a_label() {
 }
 
 #[test]
+fn a_stray_entry_does_not_take_a_number_from_those_who_use_it() {
+    let entry = |scheme: &str, ip: u8| format!("{scheme}://10.0.0.{ip}:50051/com.acme.A");
+    let of = |urls: &[String]| {
+        let urls: Vec<&str> = urls.iter().map(String::as_str).collect();
+        let rendered = rendered("com.acme.A", &urls, &mesh());
+        let endpoints = |(protocol, object): (&Protocol, &Object<ServiceEntry>)| {
+            (protocol.to_string(), object.spec.endpoints.len())
+        };
+        let entries: Vec<_> = rendered.entries.iter().map(endpoints).collect();
+        (entries, rendered.refused.len())
+    };
+    let has = |protocol: &str, count| vec![(protocol.to_owned(), count)];
+    let (tri, dubbo) = (|ip| entry("tri", ip), |ip| entry("dubbo", ip));
+    assert_eq!(of(&[tri(1), tri(2), dubbo(9)]), (has("tri", 2), 1));
+    assert_eq!(of(&[tri(1), dubbo(2), dubbo(9)]), (has("dubbo", 2), 1));
+    // Of equals Dubbo, and where the number is unified.
+    assert_eq!(of(&[tri(1), dubbo(9)]), (has("dubbo", 1), 1));
+    assert_eq!(
+        of(&[tri(1), tri(2), tri(3), dubbo(1)]),
+        (has("dubbo", 1), 2)
+    );
+    // Who takes no calls has no say.
+    let disabled = |ip| dubbo(ip) + "?disabled=true";
+    assert_eq!(of(&[tri(1), disabled(8), disabled(9)]), (has("tri", 1), 2));
+}
+
+#[test]
 fn a_scheme_spelled_like_a_label_does_not_become_one() {
     let url = "dubbo://10.0.0.1:20880/com.acme.A?ext.protocol=version&version=1";
     let rendered = rendered("com.acme.A:1", &[url], &mesh());
@@ -243,7 +270,7 @@ fn what_is_left_out_is_named() {
 
 #[test]
 fn an_http2_port_is_shown_to_the_namespaces_of_its_list_and_carries_dubbo_only() {
-    let http2 = |numbers: &str, namespace: &str| Http2 {
+    let http2 = |numbers: &str, namespace: &str| PortList {
         ports: vec![numbers.parse().unwrap()],
         namespaces: vec![namespace.into()],
     };
@@ -300,6 +327,7 @@ fn workload_facts_and_overrides_are_applied() {
             .map(|(k, v)| ((*k).into(), (*v).into()))
             .collect(),
         export_to: export_to.map(|namespace| vec![namespace.into()]),
+        tag_routes: None,
     };
     let mesh = Mesh {
         workloads: Workloads::new(vec![rule]),
@@ -398,7 +426,7 @@ fn without_an_address_tcp_is_refused_and_triple_is_not() {
 /// connections of all others.
 #[test]
 fn a_service_that_lost_its_address_keeps_no_tcp_port() {
-    let http2 = Http2 {
+    let http2 = PortList {
         ports: vec!["20889".parse().unwrap()],
         namespaces: vec!["shop".into()],
     };

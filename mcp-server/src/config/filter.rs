@@ -1,0 +1,105 @@
+//! The section `filter`: whose sidecars get the filter.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use dubbo_registry::installation::{ClusterMatch, EVERYWHERE, Installation, Reach, Upstream};
+use dubbo_registry::ports::{PortList, Ports};
+use dubbo_registry::resource::validate::is_label_value;
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use super::{Namespace, check_export_to};
+
+/// The section, as it is read.
+#[derive(Debug, Deserialize)]
+#[serde(try_from = "Fields")]
+pub(super) struct Written(pub(super) Installation);
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase", default)]
+struct Fields {
+    root_namespace: Option<Namespace>,
+    metadata: Option<String>,
+    upstream: Upstream,
+    cluster_match: ClusterMatch,
+    block_all: bool,
+    options: Map<String, Value>,
+    providers: Vec<PortList>,
+    observe: Vec<PortList>,
+}
+
+impl TryFrom<Fields> for Written {
+    type Error = String;
+
+    fn try_from(fields: Fields) -> Result<Self, String> {
+        let defaults = Installation::default();
+        let metadata = fields.metadata.map_or(defaults.metadata, Arc::from);
+        if metadata.is_empty() || !is_label_value(&metadata) {
+            return Err(format!(
+                "metadata: {metadata:?} cannot be the value of a proxy's metadata"
+            ));
+        }
+        Ok(Self(Installation {
+            root_namespace: fields
+                .root_namespace
+                .map_or(defaults.root_namespace, |namespace| namespace.0),
+            metadata,
+            upstream: fields.upstream,
+            cluster_match: fields.cluster_match,
+            block_all: fields.block_all,
+            options: fields.options,
+            providers: reach(&fields.providers).map_err(|error| format!("providers: {error}"))?,
+            observed: reach(&fields.observe).map_err(|error| format!("observe: {error}"))?,
+        }))
+    }
+}
+
+/// A port of a namespace, once: a patch that is made twice puts the filter in twice.
+fn reach(lists: &[PortList]) -> Result<Reach, String> {
+    let mut reach = Reach::new();
+    for list in lists {
+        check_export_to(&list.namespaces)?;
+        if list.namespaces.is_empty() {
+            return Err("a list needs namespaces; `\"*\"` for all".to_owned());
+        }
+        for port in list.ports.iter().flat_map(|range| range.numbers()) {
+            for namespace in &list.namespaces {
+                if !reach.entry(namespace.clone()).or_default().insert(port) {
+                    return Err(format!("port {port} is listed twice for {namespace}"));
+                }
+            }
+        }
+    }
+    let everywhere = reach.get(EVERYWHERE).into_iter().flatten();
+    for port in everywhere {
+        let twice = |(namespace, ports): &(&Arc<str>, &BTreeSet<u16>)| {
+            ***namespace != *EVERYWHERE && ports.contains(port)
+        };
+        if let Some((namespace, _)) = reach.iter().find(twice) {
+            return Err(format!(
+                "port {port} is listed for all namespaces and for {namespace} again"
+            ));
+        }
+    }
+    Ok(reach)
+}
+
+/// What a section says has to fit the ports.
+pub(super) fn check(installation: &Installation, ports: &Ports) -> Result<(), String> {
+    let routed = ports.http2_by_namespace();
+    for (namespace, numbers) in &installation.observed {
+        let there = |(other, routed): (&Arc<str>, &BTreeSet<u16>)| {
+            let same = other == namespace || **other == *EVERYWHERE || **namespace == *EVERYWHERE;
+            same.then(|| numbers.intersection(routed).next().copied())
+                .flatten()
+        };
+        if let Some(port) = routed.iter().find_map(there) {
+            return Err(format!(
+                "filter.observe: port {port} is in ports.http2 already; calls are either observed \
+                 or routed"
+            ));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,396 @@
+//! One call at the provider's end of the HTTP bridge: one HTTP request, one connection of its own.
+//!
+//! ```text
+//! Envoy    headers, body ─> gather, compare, patch ─> frame      provider
+//!                           or pass on, if untouched
+//!          headers, body <─ status, exception      <─ response
+//!                           answered here          <─ heartbeats, callbacks
+//!                           let be                 <─ late responses, readonly
+//! ```
+//! Bytes in, bytes out: what is to be sent stands in [`Output`] until the shell takes it, so nothing
+//! here runs while Envoy may call back. It must not know Envoy, and has no clock: Envoy's own
+//! time-outs end a call. Nothing that may have been executed ends as what Istio repeats (503).
+
+use std::sync::Arc;
+
+use dubbo_codec::{Event, Frame, FrameHead, FrameKind, Piece, Splitter, Status};
+
+use crate::config::Config;
+use crate::header::HeaderSink;
+use crate::request::{self, Call, Refusal};
+use crate::response;
+
+mod kept;
+mod output;
+
+use kept::Kept;
+pub use output::{Noted, Output, ResponseHeaders};
+
+/// So many bytes of answers to a provider wait while a request goes out; more are dropped.
+const QUEUE_BYTES: usize = 4096;
+
+/// One call.
+#[derive(Debug)]
+pub struct Exchange {
+    config: Arc<Config>,
+    headers: Kept,
+    request: Request,
+    splitter: Splitter,
+    incoming: Incoming,
+    answer: Answer,
+    /// Answers to the provider, until the request is out: they must not stand within its frame.
+    queued: Vec<u8>,
+    out: Output,
+}
+
+/// How much of the request has gone.
+#[derive(Debug)]
+enum Request {
+    /// Nothing: it is gathered.
+    Gathering(Vec<u8>),
+    /// All but so many bytes.
+    Going { head: FrameHead, left: usize },
+    /// It does not go there.
+    Over,
+}
+
+/// What of the provider's bytes is coming.
+#[derive(Debug)]
+enum Incoming {
+    /// Nothing of interest.
+    Skipped,
+    /// The body of an event.
+    Event(FrameHead, Vec<u8>),
+    /// The answer, gathered until its headers are known.
+    Begun(FrameHead, Vec<u8>),
+    /// The answer, of which the headers are out.
+    Passing,
+}
+
+/// How much of the response is out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Answer {
+    Waiting,
+    Begun,
+    /// All of it is out but its end.
+    Whole,
+    Ended,
+}
+
+impl Exchange {
+    /// A call of which nothing is known yet.
+    pub fn new(config: Arc<Config>) -> Self {
+        Self {
+            headers: Kept::default(),
+            request: Request::Gathering(Vec::new()),
+            splitter: Splitter::new(config.frames.clone()),
+            incoming: Incoming::Skipped,
+            answer: Answer::Waiting,
+            queued: Vec::new(),
+            out: Output::default(),
+            config,
+        }
+    }
+
+    /// What is to be sent since it was taken last.
+    pub fn take(&mut self) -> Output {
+        std::mem::take(&mut self.out)
+    }
+
+    /// The request's headers.
+    pub fn request_headers<'h>(
+        &mut self,
+        headers: impl Iterator<Item = (&'h [u8], &'h [u8])>,
+        end: bool,
+    ) {
+        headers.for_each(|(name, value)| self.headers.push(name, value));
+        if !response::is_ours(self.headers.iter()) {
+            self.refuse_http(
+                415,
+                "this is no Dubbo call: its content type is not application/x-dubbo2",
+            );
+        } else if end {
+            self.request_data(&[], true);
+        }
+    }
+
+    /// The next bytes of the request's body.
+    pub fn request_data(&mut self, bytes: &[u8], end: bool) {
+        match &mut self.request {
+            Request::Over => {}
+            Request::Gathering(frame) => {
+                frame.extend_from_slice(bytes);
+                let frame = std::mem::take(frame);
+                self.gather(frame);
+            }
+            Request::Going { head, left } if bytes.len() <= *left => {
+                let head = *head;
+                *left -= bytes.len();
+                let is_last = *left == 0 && !bytes.is_empty();
+                self.out.to_provider.extend_from_slice(bytes);
+                if is_last {
+                    self.sent(&head);
+                }
+            }
+            Request::Going { .. } => self.abort("the request has bytes behind its frame"),
+        }
+        if end {
+            self.request_ended();
+        }
+    }
+
+    /// The next bytes of the provider; `end` if it has closed the connection.
+    pub fn provider_data(&mut self, mut bytes: &[u8], end: bool) {
+        if self.answer == Answer::Ended {
+            return;
+        }
+        loop {
+            match self.splitter.next(&mut bytes) {
+                Ok(None) => break,
+                Ok(Some(Piece::Head(head))) => self.begins(head),
+                Ok(Some(Piece::Body { bytes, last })) => self.continues(bytes, last),
+                Err(_) => return self.abort("the provider's bytes are no Dubbo frames"),
+            }
+        }
+        match self.answer {
+            Answer::Whole if end => self.end(),
+            Answer::Whole => self.end_between_frames(),
+            Answer::Ended => {}
+            _ if end => {
+                self.broken("the provider closed the connection before it answered");
+                if self.answer == Answer::Whole {
+                    self.end();
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Decides what becomes of a request of which so much has come.
+    fn gather(&mut self, frame: Vec<u8>) {
+        let head = match FrameHead::parse(&frame) {
+            Ok(Some(head)) => head,
+            Ok(None) => return self.request = Request::Gathering(frame),
+            Err(_) => return self.refuse_http(400, "the request's body is no Dubbo frame"),
+        };
+        let Some(left) = head.frame_len().checked_sub(frame.len()) else {
+            return self.refuse_http(400, "the request's body has bytes behind its frame");
+        };
+        if head.check(&self.config.frames).is_err() {
+            return self.refuse(&Refusal::too_long(&head, self.config.frames.max_body));
+        }
+        if request::is_untouched(&head, self.headers.iter(), &self.config) {
+            self.out.noted.passed_on = true;
+            return self.goes(&head, &frame, left);
+        }
+        if head.body_len > self.config.limits.call_bytes {
+            return self.refuse(&Refusal::too_long(&head, self.config.limits.call_bytes));
+        }
+        match Frame::parse(&frame, &self.config.frames) {
+            Ok(Some(whole)) => match request::write_back(&whole, self.headers.iter(), &self.config)
+            {
+                Ok(None) => self.goes(&head, &frame, 0),
+                Ok(Some(patch)) => {
+                    self.out.noted.patched = true;
+                    self.goes(&head, &patch.to_vec(), 0);
+                }
+                Err(refusal) => self.refuse(&refusal),
+            },
+            // The head was good, so more is to come.
+            _ => self.request = Request::Gathering(frame),
+        }
+    }
+
+    fn goes(&mut self, head: &FrameHead, bytes: &[u8], left: usize) {
+        self.request = Request::Going { head: *head, left };
+        self.out.to_provider.extend_from_slice(bytes);
+        if left == 0 {
+            self.sent(head);
+        }
+    }
+
+    /// The request is with the provider.
+    fn sent(&mut self, head: &FrameHead) {
+        self.out.to_provider.append(&mut self.queued);
+        if !head.two_way {
+            let mut headers = ResponseHeaders::default();
+            headers.status = response::one_way_headers(&mut headers);
+            self.answer(headers, &[]);
+        }
+    }
+
+    fn request_ended(&mut self) {
+        match self.request {
+            Request::Gathering(_) => {
+                self.refuse_http(400, "the request's body ends before its frame")
+            }
+            Request::Going { left: 1.., .. } => self.abort("the request ends before its frame"),
+            Request::Going { .. } | Request::Over => {}
+        }
+    }
+
+    /// A frame of the provider begins.
+    fn begins(&mut self, head: FrameHead) {
+        self.incoming = match (head.kind, head.event) {
+            (FrameKind::Request, true) if head.body_len as usize <= Event::MAX_BODY => {
+                Incoming::Event(head, Vec::new())
+            }
+            (FrameKind::Response, false) if self.is_awaited(&head) => {
+                Incoming::Begun(head, head.to_bytes().to_vec())
+            }
+            (FrameKind::Response, false) => {
+                self.out.noted.late += 1;
+                Incoming::Skipped
+            }
+            (FrameKind::Request, false) => {
+                self.out.noted.callbacks += 1;
+                let text = "dubbo-mesh: a provider cannot call its consumer through the mesh";
+                self.tell_provider(&Call::of_head(&head).error(Status::BAD_REQUEST, text));
+                Incoming::Skipped
+            }
+            (_, true) => Incoming::Skipped,
+        };
+        if head.body_len == 0 {
+            self.continues(&[], true);
+        }
+    }
+
+    fn is_awaited(&self, head: &FrameHead) -> bool {
+        matches!(&self.request, Request::Going { head: asked, .. } if asked.two_way && asked.id == head.id)
+    }
+
+    /// More of the provider's frame.
+    fn continues(&mut self, bytes: &[u8], last: bool) {
+        match &mut self.incoming {
+            Incoming::Skipped => {}
+            Incoming::Event(head, body) => {
+                body.extend_from_slice(bytes);
+                if last {
+                    let (head, body) = (*head, std::mem::take(body));
+                    self.event(&head, &body);
+                }
+            }
+            Incoming::Begun(head, frame) => {
+                frame.extend_from_slice(bytes);
+                let mut headers = ResponseHeaders::default();
+                let body = frame.get(FrameHead::LEN..).unwrap_or_default();
+                if let Some(status) = response::to_headers(head, body, &self.config, &mut headers) {
+                    headers.status = status;
+                    self.out.headers = Some(headers);
+                    self.out.body.append(frame);
+                    self.incoming = Incoming::Passing;
+                    self.answer = Answer::Begun;
+                    self.ends(last);
+                }
+            }
+            Incoming::Passing => {
+                self.out.body.extend_from_slice(bytes);
+                self.ends(last);
+            }
+        }
+    }
+
+    fn ends(&mut self, last: bool) {
+        if last {
+            self.answer = Answer::Whole;
+        }
+    }
+
+    /// Whoever gets the connection next begins at a frame: so a call is not over before the frame behind
+    /// its answer is, of which a part may have come.
+    fn end_between_frames(&mut self) {
+        if self.splitter.is_between_frames() {
+            self.end();
+        }
+    }
+
+    fn end(&mut self) {
+        self.out.end = true;
+        self.answer = Answer::Ended;
+    }
+
+    fn event(&mut self, head: &FrameHead, body: &[u8]) {
+        match Event::parse(head, body) {
+            Ok(Event::Heartbeat) if head.two_way => {
+                self.out.noted.heartbeats += 1;
+                self.tell_provider(&head.heartbeat_reply().unwrap_or_default());
+            }
+            Ok(Event::ReadOnly) => self.out.noted.read_only += 1,
+            _ => {}
+        }
+    }
+
+    /// An answer to the provider, not within the frame of the request.
+    fn tell_provider(&mut self, bytes: &[u8]) {
+        match self.request {
+            Request::Going { left: 1.., .. } if self.queued.len() < QUEUE_BYTES => {
+                self.queued.extend_from_slice(bytes);
+            }
+            Request::Going { left: 1.., .. } => {}
+            _ => self.out.to_provider.extend_from_slice(bytes),
+        }
+    }
+
+    /// Nothing good will come of the provider any more.
+    fn broken(&mut self, why: &'static str) {
+        match (self.answer, &self.request) {
+            (Answer::Waiting, Request::Going { head, .. }) if head.two_way => {
+                let reply =
+                    Call::of_head(head).error(Status::SERVER_ERROR, &format!("dubbo-mesh: {why}"));
+                self.answer_frame(&reply);
+            }
+            // Nothing was executed, so this is what may be repeated.
+            (Answer::Waiting, Request::Gathering(_)) => self.refuse_http(503, why),
+            _ => self.abort(why),
+        }
+    }
+
+    /// The call is refused, and its caller told in its own serialization.
+    fn refuse(&mut self, refusal: &Refusal) {
+        self.out.noted.refused = Some(refusal.class());
+        match refusal.reply() {
+            reply if reply.is_empty() => self.refuse_http(400, refusal.text()),
+            reply => self.answer_frame(&reply),
+        }
+    }
+
+    fn refuse_http(&mut self, status: u16, text: &str) {
+        let mut headers = ResponseHeaders {
+            status,
+            ..ResponseHeaders::default()
+        };
+        headers.header(b"content-type", b"text/plain");
+        self.answer(headers, text.as_bytes());
+    }
+
+    /// Answers with a frame of our own.
+    fn answer_frame(&mut self, frame: &[u8]) {
+        let mut headers = ResponseHeaders::default();
+        let status = FrameHead::parse(frame).ok().flatten().and_then(|head| {
+            let body = frame.get(FrameHead::LEN..)?;
+            response::to_headers(&head, body, &self.config, &mut headers)
+        });
+        // It is whole, so its status can be told.
+        headers.status = status.unwrap_or(500);
+        self.answer(headers, frame);
+    }
+
+    fn answer(&mut self, headers: ResponseHeaders, body: &[u8]) {
+        self.out.headers = Some(headers);
+        self.out.body.extend_from_slice(body);
+        self.answer = Answer::Whole;
+        self.end_between_frames();
+        if !matches!(self.request, Request::Going { left: 0, .. }) {
+            self.request = Request::Over;
+        }
+    }
+
+    fn abort(&mut self, why: &'static str) {
+        self.out.abort = Some(why);
+        self.answer = Answer::Ended;
+        self.request = Request::Over;
+    }
+}
+
+#[cfg(test)]
+mod tests;

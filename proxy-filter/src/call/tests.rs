@@ -1,0 +1,420 @@
+use dubbo_codec::{Limits, Outcome, Response};
+use proptest::prelude::*;
+
+use super::*;
+use crate::recorded::{self, frame};
+use crate::request::Class;
+
+type Headers = Vec<(Vec<u8>, Vec<u8>)>;
+
+fn shared(json: &str) -> Arc<Config> {
+    Arc::new(Config::parse(json.as_bytes()).unwrap())
+}
+
+/// What the caller's half makes of a frame.
+fn headers(bytes: &[u8]) -> Headers {
+    let mut headers = Headers::new();
+    request::to_headers(&frame(bytes), &Config::default(), &mut headers).unwrap();
+    headers
+}
+
+fn pairs(headers: &Headers) -> impl Iterator<Item = (&[u8], &[u8])> {
+    headers.iter().map(|(name, value)| (&**name, &**value))
+}
+
+fn begun(headers: &Headers) -> Exchange {
+    let mut call = Exchange::new(shared(""));
+    call.request_headers(pairs(headers), false);
+    assert_eq!(call.take(), Output::default());
+    call
+}
+
+/// A call whose request is with the provider.
+fn sent(bytes: &[u8]) -> Exchange {
+    let mut call = begun(&headers(bytes));
+    call.request_data(bytes, true);
+    assert_eq!(call.take().to_provider, bytes);
+    call
+}
+
+fn ok(headers: &[(&str, &str)]) -> Option<ResponseHeaders> {
+    let of = |(name, value): &(&str, &str)| (name.as_bytes().to_vec(), value.as_bytes().to_vec());
+    Some(ResponseHeaders {
+        status: 200,
+        headers: headers.iter().map(of).collect(),
+    })
+}
+
+const DUBBO: (&str, &str) = ("content-type", "application/x-dubbo2");
+
+/// The HTTP status and what the caller reads: status and text.
+fn told(out: &Output) -> (u16, u8, String) {
+    let whole = frame(&out.body);
+    let response = Response::parse(whole.head(), whole.body(), &Limits::default()).unwrap();
+    let Outcome::Failed(Some(text)) = response.outcome() else {
+        panic!("{:?}", response.outcome());
+    };
+    assert!(out.end && out.abort.is_none());
+    (
+        out.headers.as_ref().unwrap().status,
+        whole.head().status.0,
+        text.to_string(),
+    )
+}
+
+/// A plain answer: status and text.
+fn said(out: &Output) -> (u16, String) {
+    assert!(out.end && out.abort.is_none());
+    let headers = out.headers.as_ref().unwrap();
+    assert_eq!(
+        headers.headers,
+        [(b"content-type".to_vec(), b"text/plain".to_vec())]
+    );
+    (headers.status, String::from_utf8(out.body.clone()).unwrap())
+}
+
+const HEARTBEAT: &[u8] = b"\xda\xbb\xe2\0\0\0\0\0\0\0\0\x63\0\0\0\x01N";
+const HEARTBEAT_REPLY: &[u8] = b"\xda\xbb\x22\x14\0\0\0\0\0\0\0\x63\0\0\0\x01N";
+const READ_ONLY: &[u8] = b"\xda\xbb\xa2\0\0\0\0\0\0\0\0\x64\0\0\0\x02\x01R";
+
+/// However request and response are cut, both go through byte for byte.
+#[test]
+fn a_call_and_its_answer_go_through() {
+    for (version, case) in [
+        ("3.3.6", "hello"),
+        ("2.6.12", "pojo"),
+        ("3.2.16", "fastjson2-arr"),
+    ] {
+        let (request, response) = (
+            recorded::request(version, case),
+            recorded::response(version, case),
+        );
+        for size in [1, 2, 7, 16, 100, 10_000] {
+            let mut call = begun(&headers(&request));
+            let mut out = Vec::new();
+            let mut chunks = request.chunks(size).peekable();
+            while let Some(chunk) = chunks.next() {
+                call.request_data(chunk, chunks.peek().is_none());
+                out.extend(call.take().to_provider);
+            }
+            assert_eq!(out, request);
+            let (mut body, mut head, mut ends) = (Vec::new(), None, 0);
+            for chunk in response.chunks(size) {
+                call.provider_data(chunk, false);
+                let out = call.take();
+                assert!(out.abort.is_none() && out.to_provider.is_empty());
+                assert!(out.body.is_empty() || head.is_some() || out.headers.is_some());
+                head = head.or(out.headers);
+                body.extend(out.body);
+                ends += usize::from(out.end);
+            }
+            assert_eq!((body, ends), (response.clone(), 1), "{case} {size}");
+            assert_eq!(head, ok(&[DUBBO, ("dubbo-status", "20")]));
+            call.provider_data(b"", true);
+            assert_eq!(call.take(), Output::default());
+        }
+    }
+}
+
+/// By its seal the request passes on before it is whole; without one it is gathered.
+#[test]
+fn what_is_untouched_does_not_wait() {
+    let bytes = recorded::request("3.3.6", "hello");
+    let mut call = begun(&headers(&bytes));
+    call.request_data(&bytes[..15], false);
+    assert_eq!(call.take(), Output::default());
+    call.request_data(&bytes[15..20], false);
+    let out = call.take();
+    assert_eq!(
+        (&out.to_provider[..], out.noted.passed_on),
+        (&bytes[..20], true)
+    );
+    call.request_data(&bytes[20..], true);
+    assert_eq!(call.take().to_provider, &bytes[20..]);
+
+    let mut foreign = headers(&bytes);
+    foreign.pop();
+    let mut call = begun(&foreign);
+    call.request_data(&bytes[..bytes.len() - 1], false);
+    assert_eq!(call.take(), Output::default());
+    call.request_data(&bytes[bytes.len() - 1..], true);
+    let out = call.take();
+    assert_eq!((out.to_provider, out.noted), (bytes, Noted::default()));
+}
+
+#[test]
+fn a_changed_header_is_in_the_frame() {
+    let bytes = recorded::request("3.3.6", "tag");
+    let mut changed = headers(&bytes);
+    changed
+        .iter_mut()
+        .filter(|(name, _)| name == b"dubbo.tag")
+        .for_each(|(_, value)| *value = b"blue".to_vec());
+    let mut call = begun(&changed);
+    call.request_data(&bytes, true);
+    let out = call.take();
+    assert!(out.noted.patched && out.headers.is_none());
+    let at = bytes.windows(4).position(|four| four == b"gray").unwrap();
+    let mut expected = bytes.clone();
+    expected[at..at + 4].copy_from_slice(b"blue");
+    assert_eq!(out.to_provider, expected);
+}
+
+#[test]
+fn an_exception_is_seen_in_the_headers() {
+    let mut call = sent(&recorded::request("2.6.12", "fail"));
+    let response = recorded::response("2.6.12", "fail");
+    let (first, rest) = response.split_at(1000);
+    call.provider_data(first, false);
+    assert_eq!(call.take(), Output::default());
+    call.provider_data(rest, false);
+    let out = call.take();
+    let expected = ok(&[
+        DUBBO,
+        ("dubbo-status", "20"),
+        ("dubbo-exception", "demo.BizException"),
+    ]);
+    assert_eq!((out.headers, out.body, out.end), (expected, response, true));
+}
+
+#[test]
+fn one_way_calls_end_at_once() {
+    let bytes = recorded::request("3.3.6", "oneway");
+    let mut call = begun(&headers(&bytes));
+    call.request_data(&bytes, true);
+    let out = call.take();
+    let headers = vec![(b"dubbo-oneway".to_vec(), b"true".to_vec())];
+    let expected = Output {
+        to_provider: bytes,
+        headers: Some(ResponseHeaders {
+            status: 204,
+            headers,
+        }),
+        end: true,
+        noted: Noted {
+            passed_on: true,
+            ..Noted::default()
+        },
+        ..Output::default()
+    };
+    assert_eq!(out, expected);
+    call.provider_data(HEARTBEAT, true);
+    assert_eq!(call.take(), Output::default());
+}
+
+/// Heartbeats, a readonly event, a late response and a callback, before and glued to the answer.
+#[test]
+fn what_else_a_provider_sends_is_not_the_answer() {
+    let mut call = sent(&recorded::request("3.3.6", "hello"));
+    let response = recorded::response("3.3.6", "hello");
+    let late = recorded::response("2.6.12", "hello");
+    let mut callback = recorded::request("2.6.12", "hello");
+    callback[4..12].copy_from_slice(&5u64.to_be_bytes());
+    let all = [
+        HEARTBEAT,
+        READ_ONLY,
+        &late,
+        &callback,
+        HEARTBEAT_REPLY,
+        &response,
+        HEARTBEAT,
+    ]
+    .concat();
+    call.provider_data(&all, false);
+    let out = call.take();
+    assert_eq!((out.body, out.end), (response, true));
+    let noted = Noted {
+        heartbeats: 1,
+        read_only: 1,
+        late: 1,
+        callbacks: 1,
+        ..Noted::default()
+    };
+    assert_eq!(out.noted, noted);
+    let refusal = out.to_provider.strip_prefix(HEARTBEAT_REPLY).unwrap();
+    let refusal = frame(refusal);
+    assert_eq!(
+        (refusal.head().id, refusal.head().status),
+        (5, Status::BAD_REQUEST)
+    );
+}
+
+/// An answer to the provider must not stand within the request's frame.
+#[test]
+fn a_heartbeat_within_a_request_is_answered_behind_it() {
+    let bytes = recorded::request("3.3.6", "hello");
+    let mut call = begun(&headers(&bytes));
+    call.request_data(&bytes[..50], false);
+    call.provider_data(HEARTBEAT, false);
+    assert_eq!(call.take().to_provider, &bytes[..50]);
+    call.request_data(&bytes[50..], true);
+    assert_eq!(
+        call.take().to_provider,
+        [&bytes[50..], HEARTBEAT_REPLY].concat()
+    );
+}
+
+#[test]
+fn a_provider_that_closes_is_told_and_not_repeated() {
+    let bytes = recorded::request("3.3.6", "fastjson2-hello");
+    let closed = "dubbo-mesh: the provider closed the connection before it answered";
+    let mut call = sent(&bytes);
+    call.provider_data(b"", true);
+    assert_eq!(told(&call.take()), (500, 80, closed.into()));
+    let mut call = sent(&bytes);
+    call.provider_data(b"HTTP/1.1 400 Bad Request\r\n\r\n", false);
+    assert_eq!(
+        told(&call.take()),
+        (
+            500,
+            80,
+            "dubbo-mesh: the provider's bytes are no Dubbo frames".into()
+        )
+    );
+    // In the middle of the answer nothing can be told.
+    let response = recorded::response("3.3.6", "fastjson2-hello");
+    let mut call = sent(&bytes);
+    call.provider_data(&response[..40], false);
+    assert_eq!(call.take().body, &response[..40]);
+    call.provider_data(b"", true);
+    let out = call.take();
+    assert_eq!(
+        out.abort,
+        Some("the provider closed the connection before it answered")
+    );
+    assert!(!out.end && out.headers.is_none() && out.body.is_empty());
+    // Nothing has been sent yet, so this may be repeated.
+    let mut call = begun(&headers(&bytes));
+    call.provider_data(b"", true);
+    assert_eq!(said(&call.take()).0, 503);
+}
+
+#[test]
+fn what_is_no_call_is_refused() {
+    let bytes = recorded::request("3.3.6", "hello");
+    let mut call = Exchange::new(shared(""));
+    call.request_headers(
+        [(&b"content-type"[..], &b"application/json"[..])].into_iter(),
+        true,
+    );
+    let text = "this is no Dubbo call: its content type is not application/x-dubbo2";
+    assert_eq!(said(&call.take()), (415, text.into()));
+    call.request_data(b"{}", true);
+    assert_eq!(call.take(), Output::default());
+
+    let after = [&bytes[..], b"x"].concat();
+    for (body, text) in [
+        (
+            &b"{\"json\": true, \"more\": 1}"[..],
+            "the request's body is no Dubbo frame",
+        ),
+        (&after, "the request's body has bytes behind its frame"),
+        (&bytes[..9], "the request's body ends before its frame"),
+        (b"", "the request's body ends before its frame"),
+    ] {
+        let mut call = begun(&headers(&bytes));
+        call.request_data(body, true);
+        let out = call.take();
+        assert_eq!(
+            (said(&out), out.to_provider.is_empty()),
+            ((400, text.into()), true)
+        );
+    }
+    // Too late to refuse.
+    let mut call = begun(&headers(&bytes));
+    call.request_data(&bytes[..50], true);
+    assert_eq!(call.take().abort, Some("the request ends before its frame"));
+    let mut call = begun(&headers(&bytes));
+    call.request_data(&bytes, false);
+    call.request_data(b"x", true);
+    assert_eq!(
+        call.take().abort,
+        Some("the request has bytes behind its frame")
+    );
+}
+
+#[test]
+fn what_cannot_go_is_refused_in_the_caller_s_words() {
+    let bytes = recorded::request("3.3.6", "fastjson2-hello");
+    let mut moved = headers(&bytes);
+    moved
+        .iter_mut()
+        .filter(|(name, _)| name == b":path")
+        .for_each(|(_, value)| *value = b"/a/b".to_vec());
+    let mut call = begun(&moved);
+    call.request_data(&bytes, true);
+    let out = call.take();
+    let text = "dubbo-mesh: the path of this call, `/demo.GreetService/hello`, was changed to `/a/b`, but a Dubbo call \
+                keeps its interface and method";
+    assert_eq!(
+        (told(&out), out.noted.refused),
+        ((400, 40, text.into()), Some(Class::PathChanged))
+    );
+
+    let limited = r#"{"limits":{"call_bytes":100,"frame_bytes":200}}"#;
+    for (case, with_seal, expected) in [
+        (
+            "hello",
+            false,
+            Some("dubbo-mesh: the call has 190 bytes, more than 100"),
+        ),
+        ("hello", true, None),
+        (
+            "generic",
+            true,
+            Some("dubbo-mesh: the call has 268 bytes, more than 200"),
+        ),
+    ] {
+        let bytes = recorded::request("3.3.6", case);
+        let config = shared(limited);
+        let mut all = Headers::new();
+        request::to_headers(&frame(&bytes), &config, &mut all).unwrap();
+        if !with_seal {
+            all.pop();
+        }
+        let mut call = Exchange::new(config);
+        call.request_headers(pairs(&all), false);
+        call.request_data(&bytes[..30], false);
+        let out = call.take();
+        match expected {
+            Some(text) => assert_eq!(told(&out), (400, 40, text.into())),
+            None => assert_eq!(out.to_provider, &bytes[..30]),
+        }
+    }
+}
+
+proptest! {
+    /// Whatever comes from either side and however it is cut: one answer at most, and nothing after it.
+    #[test]
+    fn any_bytes_come_to_an_end(
+        chunks in proptest::collection::vec((any::<bool>(), 0..6usize, any::<Vec<u8>>()), 0..12),
+        sealed in any::<bool>(),
+    ) {
+        let request = recorded::request("3.3.6", "fastjson2-hello");
+        let mut all = headers(&request);
+        if !sealed {
+            all.pop();
+        }
+        let mut call = begun(&all);
+        let (mut begun, mut over) = (0, false);
+        for (from_provider, kind, random) in chunks {
+            let bytes: &[u8] = match kind {
+                0 => &random,
+                1 => HEARTBEAT,
+                2 => &request,
+                3 => &recorded::response("3.3.6", "fastjson2-hello"),
+                4 => READ_ONLY,
+                _ => &request[..30],
+            };
+            match from_provider {
+                true => call.provider_data(bytes, random.len() > 90),
+                false => call.request_data(bytes, random.len() > 90),
+            }
+            let out = call.take();
+            prop_assert!(!over || (out.headers.is_none() && out.body.is_empty() && !out.end));
+            begun += usize::from(out.headers.is_some());
+            over |= out.end || out.abort.is_some();
+        }
+        prop_assert!(begun <= 1);
+    }
+}

@@ -1,0 +1,190 @@
+//! Encoding header blocks, RFC 7541 section 6.
+//!
+//! What goes into the dynamic table is what repeats: a field that is seen for the second time. So a
+//! path or a version that all calls share costs one byte, and an id that no two calls share costs the
+//! table nothing, without anybody saying which is which. No text is Huffman-coded: our blocks do not
+//! leave the process, and bytes are cheaper there than bits.
+
+use super::table::{Hashes, Table};
+use super::{DEFAULT_TABLE_SIZE, ENTRY_OVERHEAD, integer, statics};
+
+/// Places that remember what was seen; more than a table has entries.
+const SEEN: usize = 256;
+
+/// Encodes the blocks of one direction of a connection. A block that it made must be sent.
+#[derive(Clone, Debug)]
+pub struct Encoder {
+    table: Table,
+    seen: Box<[u32; SEEN]>,
+    /// Sizes to announce at the start of the next block: the lowest since the last, and the last.
+    resized: Option<(usize, usize)>,
+}
+
+impl Default for Encoder {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Encoder {
+    /// An encoder with a table of the default size, which holds until the peer says otherwise.
+    pub fn new() -> Self {
+        Self {
+            table: Table::new(DEFAULT_TABLE_SIZE),
+            seen: Box::new([0; SEEN]),
+            resized: None,
+        }
+    }
+
+    /// The peer's decoder admits a table of `max` bytes (its `SETTINGS_HEADER_TABLE_SIZE`). More than
+    /// the default is not used.
+    pub fn resize(&mut self, max: usize) {
+        let max = max.min(DEFAULT_TABLE_SIZE);
+        let announced = self.resized.map(|sizes| sizes.1);
+        if announced.is_none() && max == self.table.max() {
+            return;
+        }
+        let lowest = self.resized.map_or(max, |sizes| sizes.0.min(max));
+        self.resized = Some((lowest, max));
+    }
+
+    /// Appends a block of these fields.
+    pub fn encode<'h>(
+        &mut self,
+        fields: impl Iterator<Item = (&'h [u8], &'h [u8])>,
+        out: &mut Vec<u8>,
+    ) {
+        if let Some((lowest, last)) = self.resized.take() {
+            self.announce(lowest, out);
+            if last != lowest {
+                self.announce(last, out);
+            }
+        }
+        for (name, value) in fields {
+            self.field(name, value, out);
+        }
+    }
+
+    fn announce(&mut self, size: usize, out: &mut Vec<u8>) {
+        self.table.resize(size);
+        integer::write(out, 0x20, 5, size);
+    }
+
+    fn field(&mut self, name: &[u8], value: &[u8], out: &mut Vec<u8>) {
+        let in_statics = statics::name_index(name);
+        if let Some(index) = in_statics.and_then(|i| statics::field_index(i, name, value)) {
+            return integer::write(out, 0x80, 7, index);
+        }
+        let name_hash = hash(0, name);
+        let hashes = Hashes {
+            name: fold(name_hash),
+            field: fold(hash(name_hash, value)),
+        };
+        let dynamic = statics::TABLE.len() + 1;
+        if let Some(place) = self.table.find(hashes.field, name, value) {
+            return integer::write(out, 0x80, 7, dynamic + place);
+        }
+        let in_table = || self.table.find_name(hashes.name, name);
+        let name_index = in_statics.or_else(|| in_table().map(|place| dynamic + place));
+        let repeats = self.seen_before(hashes.field)
+            | (name_index.is_none() && self.seen_before(hashes.name));
+        // A long value would push everything else out.
+        let worth = name.len() + value.len() + ENTRY_OVERHEAD <= self.table.max() / 4;
+        let (first, bits) = if repeats && worth { (0x40, 6) } else { (0, 4) };
+        integer::write(out, first, bits, name_index.unwrap_or(0));
+        if name_index.is_none() {
+            string(out, name);
+        }
+        string(out, value);
+        if repeats && worth {
+            self.table.insert(name, value, hashes);
+        }
+    }
+
+    fn seen_before(&mut self, hash: u32) -> bool {
+        let place = &mut self.seen[hash as usize / 2 % SEEN];
+        std::mem::replace(place, hash) == hash
+    }
+}
+
+fn string(out: &mut Vec<u8>, text: &[u8]) {
+    integer::write(out, 0, 7, text.len());
+    out.extend_from_slice(text);
+}
+
+/// A quick hash; whoever makes two texts collide gains a comparison.
+fn hash(seed: u64, bytes: &[u8]) -> u64 {
+    const FACTOR: u64 = 0x517c_c1b7_2722_0a95;
+    let mix = |hash: u64, word: u64| (hash.rotate_left(5) ^ word).wrapping_mul(FACTOR);
+    let (words, rest) = bytes.as_chunks::<8>();
+    let hash = words
+        .iter()
+        .fold(mix(seed, bytes.len() as u64), |hash, word| {
+            mix(hash, u64::from_le_bytes(*word))
+        });
+    let last = rest
+        .iter()
+        .fold(0, |word, byte| word << 8 | u64::from(*byte));
+    mix(hash, last)
+}
+
+/// The high half, which depends on all bytes; never 0, which stands for nothing seen.
+const fn fold(hash: u64) -> u32 {
+    (hash >> 32) as u32 | 1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Decoder, HeaderList, ListLimits};
+    use super::*;
+
+    const LIMITS: ListLimits = ListLimits {
+        fields: 100,
+        size: 1 << 16,
+        string: 1 << 16,
+    };
+
+    fn pairs(list: &HeaderList) -> Vec<(Vec<u8>, Vec<u8>)> {
+        list.iter().map(|(n, v)| (n.to_vec(), v.to_vec())).collect()
+    }
+
+    fn call(id: usize) -> HeaderList {
+        let mut list = HeaderList::new();
+        list.push(b":method", b"POST");
+        list.push(b":path", b"/com.acme.Orders/create");
+        list.push(b":authority", b"com.acme.orders.dubbo");
+        list.push(b"x-id", format!("{id}").as_bytes());
+        list
+    }
+
+    #[test]
+    fn what_repeats_is_one_byte_and_what_does_not_leaves_the_table_alone() {
+        let (mut encoder, mut decoder) = (Encoder::new(), Decoder::new());
+        let mut lengths = vec![];
+        for id in 1000..1200 {
+            let (mut block, mut list) = (vec![], HeaderList::new());
+            encoder.encode(call(id).iter(), &mut block);
+            assert_eq!(decoder.decode(&block, &LIMITS, &mut list), Ok(true));
+            assert_eq!(pairs(&list), pairs(&call(id)));
+            lengths.push(block.len());
+        }
+        // Static, two indexed, and a literal with an indexed name: 2 + 1 + 4.
+        assert_eq!(lengths[3..], [10; 197][..]);
+    }
+
+    #[test]
+    fn the_peers_table_size_is_followed() {
+        let (mut encoder, mut decoder) = (Encoder::new(), Decoder::new());
+        for size in [4096, 0, 100, 4096, 65_536, 60] {
+            encoder.resize(0);
+            encoder.resize(size);
+            for id in 0..5 {
+                let (mut block, mut list) = (vec![], HeaderList::new());
+                encoder.encode(call(id).iter(), &mut block);
+                assert_eq!(decoder.decode(&block, &LIMITS, &mut list), Ok(true));
+                assert_eq!(pairs(&list), pairs(&call(id)));
+            }
+            assert!(encoder.table.max() <= size.min(DEFAULT_TABLE_SIZE));
+        }
+    }
+}

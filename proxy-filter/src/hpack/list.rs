@@ -1,0 +1,97 @@
+//! A header list: names and values in order, in one buffer that is used again and again.
+
+/// Names and values in the order they were added. Cleared, it keeps its memory.
+#[derive(Clone, Debug, Default)]
+pub struct HeaderList {
+    text: Vec<u8>,
+    fields: Vec<Field>,
+}
+
+/// `text[start..middle]` is a name, `text[middle..end]` its value.
+#[derive(Clone, Copy, Debug)]
+struct Field {
+    start: u32,
+    middle: u32,
+    end: u32,
+}
+
+impl HeaderList {
+    /// An empty list.
+    pub const fn new() -> Self {
+        Self {
+            text: Vec::new(),
+            fields: Vec::new(),
+        }
+    }
+
+    /// Forgets all fields.
+    pub fn clear(&mut self) {
+        self.text.clear();
+        self.fields.clear();
+    }
+
+    /// Becomes a copy of `other`, keeping its own memory.
+    pub fn copy_from(&mut self, other: &Self) {
+        self.text.clone_from(&other.text);
+        self.fields.clone_from(&other.fields);
+    }
+
+    /// Adds a field at the end.
+    pub fn push(&mut self, name: &[u8], value: &[u8]) {
+        let start = self.text.len();
+        self.text.extend_from_slice(name);
+        self.text.extend_from_slice(value);
+        self.keep(start, start + name.len());
+    }
+
+    /// The fields.
+    pub fn iter(&self) -> impl Iterator<Item = (&[u8], &[u8])> + Clone {
+        self.fields.iter().map(|field| {
+            (
+                &self.text[field.start as usize..field.middle as usize],
+                &self.text[field.middle as usize..field.end as usize],
+            )
+        })
+    }
+
+    /// The value of the first field of this name.
+    pub fn get(&self, name: &[u8]) -> Option<&[u8]> {
+        self.iter().find(|field| field.0 == name).map(|f| f.1)
+    }
+
+    /// How many fields there are.
+    pub const fn len(&self) -> usize {
+        self.fields.len()
+    }
+
+    /// Whether there is none.
+    pub const fn is_empty(&self) -> bool {
+        self.fields.is_empty()
+    }
+
+    /// What HTTP/2 counts as the list's size: each field is 32 bytes longer than its text
+    /// (RFC 9113, 6.5.2).
+    pub const fn size(&self) -> usize {
+        self.text.len() + self.fields.len() * super::ENTRY_OVERHEAD
+    }
+
+    /// Where text is written before [`keep`](Self::keep) or [`drop_from`](Self::drop_from).
+    pub(super) const fn text(&mut self) -> &mut Vec<u8> {
+        &mut self.text
+    }
+
+    /// Makes a field of the text from `start`: name, then from `middle` value.
+    /// Lengths are those of header blocks, far below 2^32.
+    pub(super) fn keep(&mut self, start: usize, middle: usize) {
+        self.fields.push(Field {
+            start: start as u32,
+            middle: middle as u32,
+            end: self.text.len() as u32,
+        });
+    }
+
+    /// Forgets the text from `start`.
+    pub(super) fn drop_from(&mut self, start: usize) {
+        self.text.truncate(start);
+    }
+}

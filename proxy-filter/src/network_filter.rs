@@ -1,0 +1,350 @@
+//! The network filters `dubbo_to_http2` and `dubbo_observe`: what Envoy calls, and who answers.
+//!
+//! This file owns the hooks and the lifetimes of the objects behind them. Envoy calls the hooks of one
+//! connection on one thread, but not one after the other: a callback may call the next hook before it
+//! returns. So the parts are shared references here, and each keeps its state in a cell that it
+//! borrows between callbacks and never across one.
+//!
+//! ```text
+//! config_new ─▶ Config ─▶ new ─▶ Filter ─▶ read, write, scheduled, event … ─▶ destroy
+//! ```
+#![allow(unsafe_code)]
+
+mod observe;
+mod translate;
+
+use std::cell::Cell;
+use std::ptr;
+use std::sync::Arc;
+
+use crate::abi::{
+    Buffer, CONTINUE, EVENT_LOCAL_CLOSE, EVENT_REMOTE_CLOSE, EnvoyPtr, Header, ModulePtr,
+    STOP_ITERATION,
+};
+use crate::config::{Config as Options, Mode};
+use crate::envoy::{Metrics, Network, NetworkConfig, Scheduler, bytes_of};
+use crate::guard::guard;
+use crate::metrics::{self, Event, Gauge};
+use crate::module::refuse;
+use crate::network_filter::observe::Observe;
+use crate::network_filter::translate::Translate;
+
+/// The event of the hook `scheduled` that closes a connection after a panic. Parts use small numbers.
+const CLOSE: u64 = u64::MAX;
+
+/// What a filter does with the bytes of one connection. All are called on the connection's thread.
+trait Part {
+    /// Bytes came from the client. `end` says that these are the last.
+    fn read(&self, envoy: &Envoy<'_>, end: bool) -> u32;
+    /// Bytes go to the client.
+    fn write(&self, envoy: &Envoy<'_>, end: bool) -> u32;
+    /// The scheduler was asked for this.
+    fn scheduled(&self, envoy: &Envoy<'_>, event: u64);
+    /// The connection has ended.
+    fn closed(&self, envoy: &Envoy<'_>);
+}
+
+/// What a part sees of Envoy during one hook.
+struct Envoy<'a> {
+    filter: Network,
+    metrics: &'a Metrics,
+    scheduler: Option<&'a Arc<Scheduler>>,
+    share: &'a Share,
+}
+
+impl Envoy<'_> {
+    fn count(&self, event: Event) {
+        self.share.note(event);
+        self.filter.count(self.metrics, event);
+    }
+}
+
+/// What a connection has added to each gauge: so that it can be taken off when the connection ends,
+/// whatever state its part is in by then.
+#[derive(Default)]
+struct Share([Cell<i64>; Gauge::ALL.len()]);
+
+thread_local! {
+    /// Bytes that all connections of this worker hold.
+    static HELD_BY_WORKER: Cell<i64> = const { Cell::new(0) };
+}
+
+impl Share {
+    fn note(&self, event: Event) {
+        if let Event::Move(gauge, change) = event {
+            let share = &self.0[gauge as usize];
+            share.set(share.get() + change);
+            if gauge == Gauge::Buffered {
+                HELD_BY_WORKER.set(HELD_BY_WORKER.get() + change);
+            }
+        }
+    }
+
+    /// The connection holds something, and all of its worker more than `limit` bytes.
+    fn is_over(&self, limit: u32) -> bool {
+        self.0[Gauge::Buffered as usize].get() > 0 && HELD_BY_WORKER.get() > limit.into()
+    }
+
+    /// The moves that bring it to nothing.
+    fn back(&self) -> impl Iterator<Item = Event> + '_ {
+        let moved = |(share, gauge): (&Cell<i64>, &Gauge)| {
+            let event = Event::Move(*gauge, -share.get());
+            self.note(event);
+            (event != Event::Move(*gauge, 0)).then_some(event)
+        };
+        self.0.iter().zip(Gauge::ALL).filter_map(moved)
+    }
+}
+
+/// Which filter it is.
+enum Kind {
+    Observe,
+    Translate(Arc<Options>),
+}
+
+/// One configuration of a filter.
+struct Config {
+    kind: Kind,
+    metrics: Metrics,
+}
+
+/// One connection.
+struct Filter {
+    config: Arc<Config>,
+    part: Box<dyn Part>,
+    scheduler: Option<Arc<Scheduler>>,
+    share: Share,
+    /// A hook has panicked: the part is not asked any more.
+    broken: Cell<bool>,
+    closed: Cell<bool>,
+}
+
+fn configure(config: EnvoyPtr, name: &[u8], options: &[u8]) -> Result<Arc<Config>, String> {
+    let options = Options::parse(options).map_err(|error| error.to_string())?;
+    let kind = match name {
+        b"dubbo_observe" => Kind::Observe,
+        b"dubbo_to_http2" if options.mode == Mode::Observe => Kind::Observe,
+        b"dubbo_to_http2" => Kind::Translate(Arc::new(options)),
+        other => {
+            let other = String::from_utf8_lossy(other);
+            let known = "there are \"dubbo_to_http2\" and \"dubbo_observe\"";
+            return Err(format!("no network filter \"{other}\"; {known}"));
+        }
+    };
+    // SAFETY: the hook that makes the configuration is running.
+    let metrics = unsafe { NetworkConfig::new(config) }.and_then(NetworkConfig::define_metrics);
+    let metrics = metrics.ok_or("Envoy refuses a metric")?;
+    Ok(Arc::new(Config { kind, metrics }))
+}
+
+impl Filter {
+    fn new(config: Arc<Config>, envoy: Network) -> Self {
+        let part: Box<dyn Part> = match &config.kind {
+            Kind::Observe => Box::new(Observe::default()),
+            Kind::Translate(options) => Box::new(Translate::new(Arc::clone(options))),
+        };
+        Self {
+            config,
+            part,
+            scheduler: envoy.scheduler().map(Arc::new),
+            share: Share::default(),
+            broken: Cell::new(false),
+            closed: Cell::new(false),
+        }
+    }
+
+    /// Lets `ask` ask the part, unless it is broken: then nothing passes any more.
+    fn ask(&self, envoy: EnvoyPtr, ask: impl FnOnce(&dyn Part, &Envoy<'_>) -> u32) -> u32 {
+        // SAFETY: Envoy's filter is alive during its hooks, and they run on its thread.
+        let Some(filter) = (unsafe { Network::new(envoy) }) else {
+            return STOP_ITERATION;
+        };
+        let body = || {
+            let envoy = Envoy {
+                filter,
+                metrics: &self.config.metrics,
+                scheduler: self.scheduler.as_ref(),
+                share: &self.share,
+            };
+            let answer = match self.broken.get() {
+                true => STOP_ITERATION,
+                false => ask(&*self.part, &envoy),
+            };
+            metrics::take_aside().for_each(|event| filter.count(envoy.metrics, event));
+            answer
+        };
+        let rescue = || {
+            self.broken.set(true);
+            // Not here: the filter that writes may be on the stack.
+            if let Some(scheduler) = &self.scheduler {
+                scheduler.commit(CLOSE);
+            }
+            STOP_ITERATION
+        };
+        guard(body, rescue, STOP_ITERATION)
+    }
+
+    fn scheduled(&self, envoy: EnvoyPtr, event: u64) {
+        self.ask(envoy, |part, envoy| {
+            part.scheduled(envoy, event);
+            CONTINUE
+        });
+        if event == CLOSE && self.broken.get() && !self.closed.get() {
+            // SAFETY: as above.
+            if let Some(filter) = unsafe { Network::new(envoy) } {
+                filter.close(false);
+            }
+        }
+    }
+
+    fn event(&self, envoy: EnvoyPtr, event: u32) {
+        let ended = event == EVENT_REMOTE_CLOSE || event == EVENT_LOCAL_CLOSE;
+        if !ended || self.closed.replace(true) {
+            return;
+        }
+        self.ask(envoy, |part, envoy| {
+            part.closed(envoy);
+            CONTINUE
+        });
+        // SAFETY: as above.
+        if let Some(filter) = unsafe { Network::new(envoy) } {
+            let back = || {
+                self.share
+                    .back()
+                    .for_each(|event| filter.count(&self.config.metrics, event))
+            };
+            guard(back, || (), ());
+        }
+    }
+}
+
+/// # Safety
+/// `ours` must be what `on_network_filter_new` has returned, and not yet destroyed.
+unsafe fn filter<'a>(ours: ModulePtr) -> &'a Filter {
+    // SAFETY: what the caller promises; hooks of one connection run on one thread.
+    unsafe { &*ours.cast::<Filter>() }
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn envoy_dynamic_module_on_network_filter_config_new(
+    config: EnvoyPtr,
+    name: Buffer,
+    options: Buffer,
+) -> ModulePtr {
+    let body = || {
+        // SAFETY: Envoy's arguments are valid during the hook.
+        let (name, options) = unsafe { (bytes_of(name), bytes_of(options)) };
+        match configure(config, name, options) {
+            Ok(config) => Arc::into_raw(config).cast(),
+            Err(reason) => refuse(&reason),
+        }
+    };
+    guard(body, ptr::null, ptr::null())
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn envoy_dynamic_module_on_network_filter_config_destroy(config: ModulePtr) {
+    // SAFETY: it is what `config_new` has returned, and Envoy has no more use for it.
+    let body = || drop(unsafe { Arc::from_raw(config.cast::<Config>()) });
+    guard(body, || (), ());
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn envoy_dynamic_module_on_network_filter_new(
+    config: ModulePtr,
+    envoy: EnvoyPtr,
+) -> ModulePtr {
+    let body = || {
+        let config = config.cast::<Config>();
+        // SAFETY: `config` is one of ours that Envoy still holds; the filter is being made.
+        let (config, envoy) = unsafe {
+            Arc::increment_strong_count(config);
+            (Arc::from_raw(config), Network::new(envoy))
+        };
+        match envoy {
+            Some(envoy) => Box::into_raw(Box::new(Filter::new(config, envoy)))
+                .cast_const()
+                .cast(),
+            None => ptr::null(),
+        }
+    };
+    // Null closes the connection.
+    guard(body, ptr::null, ptr::null())
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn envoy_dynamic_module_on_network_filter_destroy(ours: ModulePtr) {
+    let body = || {
+        // SAFETY: it is what `new` has returned, and this is the last hook that gets it.
+        let filter = unsafe { Box::from_raw(ours.cast_mut().cast::<Filter>()) };
+        if let Some(scheduler) = &filter.scheduler {
+            scheduler.end();
+        }
+        // Nothing, if the connection was seen to close.
+        filter.share.back().for_each(metrics::add_aside);
+    };
+    guard(body, || (), ());
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn envoy_dynamic_module_on_network_filter_new_connection(
+    _envoy: EnvoyPtr,
+    _ours: ModulePtr,
+) -> u32 {
+    CONTINUE
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn envoy_dynamic_module_on_network_filter_read(
+    envoy: EnvoyPtr,
+    ours: ModulePtr,
+    _length: usize,
+    end: bool,
+) -> u32 {
+    // SAFETY: Envoy passes what `new` has returned.
+    unsafe { filter(ours) }.ask(envoy, |part, envoy| part.read(envoy, end))
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn envoy_dynamic_module_on_network_filter_write(
+    envoy: EnvoyPtr,
+    ours: ModulePtr,
+    _length: usize,
+    end: bool,
+) -> u32 {
+    // SAFETY: as above.
+    unsafe { filter(ours) }.ask(envoy, |part, envoy| part.write(envoy, end))
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn envoy_dynamic_module_on_network_filter_event(
+    envoy: EnvoyPtr,
+    ours: ModulePtr,
+    event: u32,
+) {
+    // SAFETY: as above.
+    unsafe { filter(ours) }.event(envoy, event);
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn envoy_dynamic_module_on_network_filter_scheduled(
+    envoy: EnvoyPtr,
+    ours: ModulePtr,
+    event: u64,
+) {
+    // SAFETY: as above.
+    unsafe { filter(ours) }.scheduled(envoy, event);
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn envoy_dynamic_module_on_network_filter_http_callout_done(
+    _envoy: EnvoyPtr,
+    _ours: ModulePtr,
+    _callout: u64,
+    _result: u32,
+    _headers: *const Header,
+    _headers_len: usize,
+    _body: *const Buffer,
+    _body_len: usize,
+) {
+}

@@ -1,0 +1,332 @@
+//! What a call says of itself, as header values.
+//!
+//! Both directions begin here: the caller's half sends it, the provider's half compares it with what
+//! arrived. A provider looks a service up by its attachments, so they count before the body's strings.
+
+use std::borrow::Cow;
+
+use dubbo_codec::{
+    AttachmentValue, Attachments, FrameHead, Request, RequestPeek, Serialization, ServiceKey,
+    Target, Text,
+};
+
+use super::refusal::{Class, Why, cut};
+use crate::config::{Config, CustomPaths, Generic, OverLimit};
+use crate::header::{encode_text, encode_value, push_segment};
+use crate::names;
+
+/// The methods by which generic calls are made.
+const INVOKE: [&str; 2] = ["$invoke", "$invokeAsync"];
+
+/// How many headers of the table a request has at most, and how many bytes their names and the
+/// values of known length have together.
+pub(super) const OWN_HEADERS: usize = 13;
+pub(super) const OWN_BYTES: usize = 320;
+
+/// What a call says of itself.
+#[derive(Debug)]
+pub(super) struct Told<'a> {
+    authority: String,
+    pub(super) path: String,
+    /// The path of a generic call under the other setting of `generic`.
+    pub(super) other_path: Option<String>,
+    pub(super) version: Option<Cow<'a, str>>,
+    pub(super) group: Option<Cow<'a, str>>,
+    application: Option<Cow<'a, str>>,
+    generic: Option<Cow<'a, str>>,
+    pub(super) deadline_ms: Option<u32>,
+    pub(super) attachments: Vec<Shown<'a>>,
+    /// All attachments of the list are among the headers.
+    pub(super) whole: bool,
+}
+
+/// An attachment as a header.
+#[derive(Debug)]
+pub(super) struct Shown<'a> {
+    pub(super) header: String,
+    pub(super) value: Cow<'a, str>,
+    /// As the attachment is spelled.
+    name: Cow<'a, str>,
+}
+
+impl<'a> Told<'a> {
+    /// What a whole request says.
+    pub(super) fn of_request(request: &Request<'a>, config: &Config) -> Result<Self, Why> {
+        let target = request.target();
+        let attachments = request.attachments();
+        let (key, own_path) = service(&target, config)?;
+        let mut told = Self::of_names(&key, own_path.as_deref(), request.peek(), config)?;
+        let text = |key| attachments.text(key).filter(|text| !text.is_empty());
+        if told.generic.is_some() {
+            told.generic = text("generic").map(encode_text).or(told.generic);
+        }
+        told.application = text("remote.application")
+            .or_else(|| text("application"))
+            .map(encode_text);
+        told.deadline_ms = deadline(attachments);
+        told.attachments = shown(attachments, config);
+        told.whole = true;
+        match (told.over_limit(config), config.over_limit) {
+            (None, _) => Ok(told),
+            (Some(_), OverLimit::RouteWithoutAttachments) => {
+                told.whole = false;
+                told.over_limit(config).map_or(Ok(told), Err)
+            }
+            (Some(why), OverLimit::Refuse) => Err(why),
+        }
+    }
+
+    /// What the strings say that a body begins with.
+    pub(super) fn of_peek(peek: &RequestPeek<'a>, config: &Config) -> Result<Self, Why> {
+        let service = peek.service.to_str_lossy();
+        let interface = service.rsplit('/').next().unwrap_or(&service);
+        let version = peek
+            .version
+            .map_or(Cow::Borrowed(""), |version| version.to_str_lossy());
+        let key = ServiceKey::new(interface, "", &version)
+            .map_err(|e| Why::new(Class::NoName, e.to_string()))?;
+        let told = Self::of_names(&key, None, peek, config)?;
+        told.over_limit(config).map_or(Ok(told), Err)
+    }
+
+    /// What can be said of a body that cannot be read.
+    pub(super) fn unreadable(serialization: Serialization) -> Self {
+        let name = named(serialization);
+        Self {
+            authority: names::UNREADABLE_AUTHORITY.into(),
+            path: format!("/unreadable/{name}"),
+            other_path: None,
+            version: None,
+            group: None,
+            application: None,
+            generic: None,
+            deadline_ms: None,
+            attachments: Vec::new(),
+            whole: false,
+        }
+    }
+
+    fn of_names(
+        key: &ServiceKey,
+        own_path: Option<&str>,
+        peek: &RequestPeek<'a>,
+        config: &Config,
+    ) -> Result<Self, Why> {
+        let calls_by_name = INVOKE.iter().any(|invoke| peek.method == *invoke);
+        match (calls_by_name, peek.is_generic(), config.generic) {
+            (true, false, _) => {
+                let text = format!(
+                    "`{}` with parameters of its own is no generic call",
+                    peek.method
+                );
+                return Err(Why::new(Class::Generic, text));
+            }
+            (_, true, Generic::Refuse) => {
+                return Err(Why::new(
+                    Class::Generic,
+                    "generic calls are not allowed here",
+                ));
+            }
+            _ => {}
+        }
+        if [key.interface(), key.group(), key.version()]
+            .iter()
+            .any(|name| name.contains('\u{fffd}'))
+        {
+            let text = "interface, group or version is no Unicode text";
+            return Err(Why::new(Class::NoName, text));
+        }
+        let of = |method| path(own_path.unwrap_or_else(|| key.interface()), method);
+        let (path, other_path) = match (peek.is_generic(), config.generic) {
+            (false, _) => (of(peek.method)?, None),
+            (true, Generic::Invoke) => (of(peek.method)?, of(peek.effective_method()).ok()),
+            (true, _) => (of(peek.effective_method())?, of(peek.method).ok()),
+        };
+        let told = |name: &str| {
+            (!name.is_empty()).then(|| encode_text(Text::new(name)).into_owned().into())
+        };
+        Ok(Self {
+            authority: key.host(),
+            path,
+            other_path,
+            version: told(key.version()),
+            group: told(key.group()),
+            application: None,
+            generic: peek.is_generic().then_some(Cow::Borrowed("true")),
+            deadline_ms: None,
+            attachments: Vec::new(),
+            whole: false,
+        })
+    }
+
+    /// All of it, pseudo headers first; of each header, whether it would be written back.
+    pub(super) fn headers(&self, head: &FrameHead, header: &mut impl FnMut(&str, &str, bool)) {
+        header(names::METHOD, "POST", false);
+        header(names::SCHEME, "http", false);
+        header(names::AUTHORITY, &self.authority, false);
+        header(names::PATH, &self.path, true);
+        header(names::CONTENT_TYPE, names::CONTENT_TYPE_DUBBO, false);
+        let optional = [
+            (names::VERSION, &self.version, true),
+            (names::GROUP, &self.group, true),
+            (names::APPLICATION, &self.application, false),
+            (names::GENERIC, &self.generic, false),
+        ];
+        for (name, value, takes_part) in optional {
+            value
+                .iter()
+                .for_each(|value| header(name, value, takes_part));
+        }
+        if let Some(millis) = self.deadline_ms {
+            header(names::TIMEOUT, &millis.to_string(), false);
+        }
+        header(names::SERIALIZATION, &named(head.serialization), false);
+        if !head.two_way {
+            header(names::ONE_WAY, "true", false);
+        }
+        if self.whole {
+            self.attachments
+                .iter()
+                .for_each(|shown| header(&shown.header, &shown.value, true));
+        }
+    }
+
+    /// Why these are too many headers, if they are.
+    fn over_limit(&self, config: &Config) -> Option<Why> {
+        let optional = [&self.version, &self.group, &self.application, &self.generic];
+        let values = optional
+            .iter()
+            .filter_map(|value| value.as_deref())
+            .map(str::len);
+        let attachments: &[Shown<'_>] = if self.whole { &self.attachments } else { &[] };
+        let shown = attachments
+            .iter()
+            .map(|shown| shown.header.len() + shown.value.len());
+        let count = OWN_HEADERS + attachments.len();
+        let bytes =
+            OWN_BYTES + self.authority.len() + self.path.len() + values.chain(shown).sum::<usize>();
+        let limits = &config.limits;
+        let is_over = count > limits.headers as usize || bytes > limits.header_bytes as usize;
+        let text = || {
+            format!(
+                "the call has {count} headers of {bytes} bytes, more than {} or {}",
+                limits.headers, limits.header_bytes
+            )
+        };
+        is_over.then(|| Why::new(Class::TooManyHeaders, text()))
+    }
+}
+
+/// The service that is called, if the call itself leaves no doubt about it, and the path by which
+/// the provider finds it where that is not the interface's.
+fn service<'a>(
+    target: &Target<'a>,
+    config: &Config,
+) -> Result<(ServiceKey, Option<Cow<'a, str>>), Why> {
+    if target.unresolved {
+        let text = "one of path, interface, group and version is no plain value";
+        return Err(Why::new(Class::NoName, text));
+    }
+    let key = target
+        .service_key()
+        .map_err(|e| Why::new(Class::NoName, e.to_string()))?;
+    let path = target.path.unwrap_or(Text::new("")).to_str_lossy();
+    let is_own = path
+        .strip_suffix(key.interface())
+        .is_some_and(|rest| rest.is_empty() || rest.ends_with('/'));
+    match (is_own, config.custom_paths) {
+        (true, _) | (false, CustomPaths::Trust) => Ok((key, None)),
+        (false, CustomPaths::Show) => Ok((key, Some(path))),
+        (false, CustomPaths::Refuse) => {
+            let text = format!(
+                "the path `{}` is not that of the interface `{}`; option `custom_paths`",
+                cut(&path),
+                cut(key.interface())
+            );
+            Err(Why::new(Class::CustomPath, text))
+        }
+    }
+}
+
+/// `/<service>/<method>`; a service of a path of its own may have several segments.
+fn path(service: &str, method: Text<'_>) -> Result<String, Why> {
+    let mut path = String::with_capacity(service.len() + 32);
+    let segments = service.split('/').map(Text::new).chain([method]);
+    let is_path = segments.fold(true, |so_far, segment| {
+        path.push('/');
+        so_far && push_segment(&mut path, segment)
+    });
+    if is_path {
+        return Ok(path);
+    }
+    let text = format!(
+        "`{}` and `{}` make no path",
+        cut(service),
+        cut(&method.to_str_lossy())
+    );
+    Err(Why::new(Class::NoName, text))
+}
+
+/// The name of a serialization, or else its number.
+fn named(serialization: Serialization) -> Cow<'static, str> {
+    match serialization.name() {
+        Some(name) => name.into(),
+        None => serialization.id().to_string().into(),
+    }
+}
+
+/// How long the caller waits: what is left of it if it says so, else its whole time-out.
+fn deadline(attachments: Attachments<'_, '_>) -> Option<u32> {
+    ["_TO", "_to", "timeout"].into_iter().find_map(|key| {
+        let millis = match attachments.get(key)? {
+            AttachmentValue::Int(millis) => i64::from(millis),
+            AttachmentValue::Long(millis) => millis,
+            AttachmentValue::String(text) => text.to_str_lossy().parse().ok()?,
+            _ => return None,
+        };
+        u32::try_from(millis).ok().filter(|millis| *millis > 0)
+    })
+}
+
+/// The attachments of the list. Of several with one name the last counts, as in Java; of several
+/// names that are one header, the one that the list spells so, else the first in byte order.
+fn shown<'a>(attachments: Attachments<'a, '_>, config: &Config) -> Vec<Shown<'a>> {
+    let mut all: Vec<Shown<'a>> = Vec::new();
+    for (name, value) in attachments.iter() {
+        let Some(name) = name.map(|name| name.to_str_lossy()) else {
+            continue;
+        };
+        let Some(header) = config.header_of(&name) else {
+            continue;
+        };
+        let before = all.iter().position(|shown| shown.header == header);
+        let Some(value) = encode_value(&value) else {
+            // The last value has no text, so the name has none.
+            if let Some(before) = before.filter(|before| all[*before].name == name) {
+                all.remove(before);
+            }
+            continue;
+        };
+        let shown = Shown {
+            header: header.into_owned(),
+            value,
+            name,
+        };
+        match before {
+            None => all.push(shown),
+            Some(before) if counts_more(&shown.name, &all[before].name, config) => {
+                all[before] = shown
+            }
+            Some(_) => {}
+        }
+        if all.len() > config.limits.headers as usize {
+            break;
+        }
+    }
+    all
+}
+
+fn counts_more(new: &str, old: &str, config: &Config) -> bool {
+    let spelled = |name| config.attachments.spells(name) || config.trace.spells(name);
+    new == old || (!spelled(old) && (spelled(new) || new < old))
+}

@@ -1,0 +1,148 @@
+//! How the provider's half knows, before the body has come, that nothing was changed.
+//!
+//! The caller's half hashes what it sends that may be written back, under a key that this process
+//! alone has, and binds that to the frame's head. The provider's half of the same process hashes what
+//! it gets. If both agree, the frame passes as it is, and need not even be gathered. A seal of another
+//! process, or one that was made up, does not fit: then the frame itself is asked.
+//!
+//! This file owns the hashing. It must not know which headers take part.
+
+use std::collections::hash_map::RandomState;
+use std::hash::BuildHasher as _;
+use std::sync::OnceLock;
+
+use dubbo_codec::FrameHead;
+
+/// Makes and checks seals, for one set of options.
+#[derive(Clone, Debug)]
+pub(crate) struct Sealer {
+    key: RandomState,
+    /// What options a seal was made under: with others, other headers are made of the same frame.
+    options: u64,
+}
+
+/// All headers that take part, in any order.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Sum(u64);
+
+/// What a seal says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// Ours, and all headers are as they were made.
+    Untouched,
+    /// Ours, and the headers are others. `whole` says that all attachments of the list were among
+    /// them, so that one which is missing was taken away.
+    Changed { whole: bool },
+    /// None, or not ours.
+    Foreign,
+}
+
+impl Sealer {
+    /// The sealer of this process for these options.
+    pub(crate) fn of_process(options: impl std::hash::Hash) -> Self {
+        static KEY: OnceLock<RandomState> = OnceLock::new();
+        Self::with_key(KEY.get_or_init(RandomState::new).clone(), options)
+    }
+
+    fn with_key(key: RandomState, options: impl std::hash::Hash) -> Self {
+        let options = key.hash_one(options);
+        Self { key, options }
+    }
+
+    /// One more header.
+    pub(crate) fn add(&self, sum: &mut Sum, name: &[u8], value: &[u8]) {
+        sum.0 = sum.0.wrapping_add(self.key.hash_one((name, value)));
+    }
+
+    /// The seal of a frame with this head and these headers.
+    pub(crate) fn seal(&self, head: &FrameHead, whole: bool, sum: Sum) -> String {
+        let origin = self.origin(head, whole);
+        let mut seal = String::with_capacity(32);
+        for number in [origin, self.key.hash_one((origin, sum.0))] {
+            let digit =
+                |shift: u32| char::from(b"0123456789abcdef"[(number >> shift & 0xf) as usize]);
+            seal.extend((0..16).rev().map(|place| digit(place * 4)));
+        }
+        seal
+    }
+
+    /// What `seal` says of a frame with this head and these headers.
+    pub(crate) fn verdict(&self, seal: Option<&[u8]>, head: &FrameHead, sum: Sum) -> Verdict {
+        let Some((origin, rest)) = seal.and_then(|seal| seal.split_at_checked(16)) else {
+            return Verdict::Foreign;
+        };
+        for whole in [true, false] {
+            let ours = self.seal(head, whole, sum);
+            let (our_origin, our_rest) = ours.as_bytes().split_at(16);
+            if origin == our_origin {
+                return match rest == our_rest {
+                    true => Verdict::Untouched,
+                    false => Verdict::Changed { whole },
+                };
+            }
+        }
+        Verdict::Foreign
+    }
+
+    fn origin(&self, head: &FrameHead, whole: bool) -> u64 {
+        self.key.hash_one((self.options, whole, head.to_bytes()))
+    }
+}
+
+/// Of one process, so the options alone differ.
+impl PartialEq for Sealer {
+    fn eq(&self, other: &Self) -> bool {
+        self.options == other.options
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sum(sealer: &Sealer, headers: &[(&str, &str)]) -> Sum {
+        let mut sum = Sum::default();
+        for (name, value) in headers {
+            sealer.add(&mut sum, name.as_bytes(), value.as_bytes());
+        }
+        sum
+    }
+
+    #[test]
+    fn a_seal_fits_its_own_frame_and_headers_only() {
+        let head = |id: u8| {
+            let bytes = [0xda, 0xbb, 0xc2, 0, 0, 0, 0, 0, 0, 0, 0, id, 0, 0, 0, 9];
+            FrameHead::parse(&bytes).unwrap().unwrap()
+        };
+        let ours = Sealer::with_key(RandomState::new(), 1);
+        let (one, other) = (&[("a", "1"), ("b", "2")], &[("a", "1"), ("b", "3")]);
+        let swapped = sum(&ours, &[("b", "2"), ("a", "1")]);
+        let (one, other) = (sum(&ours, one), sum(&ours, other));
+        for whole in [true, false] {
+            let seal = ours.seal(&head(1), whole, one);
+            let verdict = |head, sum| ours.verdict(Some(seal.as_bytes()), &head, sum);
+            assert_eq!(verdict(head(1), one), Verdict::Untouched);
+            assert_eq!(verdict(head(1), swapped), Verdict::Untouched);
+            assert_eq!(verdict(head(1), other), Verdict::Changed { whole });
+            assert_eq!(verdict(head(2), one), Verdict::Foreign);
+            let elsewhere = Sealer::with_key(RandomState::new(), 1);
+            assert_eq!(
+                elsewhere.verdict(Some(seal.as_bytes()), &head(1), one),
+                Verdict::Foreign
+            );
+            let differently = Sealer::with_key(ours.key.clone(), 2);
+            assert_eq!(
+                differently.verdict(Some(seal.as_bytes()), &head(1), one),
+                Verdict::Foreign
+            );
+        }
+        for made_up in [
+            None,
+            Some(&b""[..]),
+            Some(b"0123456789abcdef"),
+            Some(&[0xff; 40]),
+        ] {
+            assert_eq!(ours.verdict(made_up, &head(1), one), Verdict::Foreign);
+        }
+    }
+}

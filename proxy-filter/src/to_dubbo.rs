@@ -1,0 +1,228 @@
+//! The provider's half: HTTP/2 requests of Envoy over one Dubbo connection, and the answers back.
+//!
+//! ```text
+//! Envoy ─from_http2─> headers + frame ─gathered, written back─> under an id of our own ─to_dubbo─> provider
+//! Envoy <─to_http2── status, class, frame <─matched by id─ frames <─from_dubbo─ provider
+//!                                             └ heartbeats, callbacks: answered here
+//! ```
+//! This file owns the connection's two sides and the provider's frames. It must not know Envoy's
+//! interface, and has no clock: time is told by [`at`](Http2ToDubbo::at).
+//!
+//! Each request of Envoy gets one response or is reset, and what may have been executed is never
+//! answered so that Istio's default policy repeats it. Memory: one unfinished frame of the provider,
+//! the first window of each request, long requests and responses that Envoy does not take, each up to
+//! `limits.connection_bytes`.
+
+use std::sync::Arc;
+
+use dubbo_codec::{Event as DubboEvent, Frame, FrameHead, FrameKind, Status};
+
+use crate::config::Config;
+use crate::hpack::HeaderList;
+use crate::http2::{Code, Connection, Limits, Role};
+use crate::metrics::{self, Counter, Event};
+use crate::request::Call;
+use crate::translate::{Close, Credit, Intake, Millis, Taken};
+
+mod heartbeat;
+mod requests;
+mod responses;
+mod slots;
+
+use heartbeat::Heartbeat;
+use slots::Slots;
+
+/// HTTP/2 server towards Envoy, Dubbo client towards a provider.
+#[derive(Debug)]
+pub struct Http2ToDubbo {
+    config: Arc<Config>,
+    now: Millis,
+    http2: Connection,
+    intake: Intake,
+    to_dubbo: Vec<u8>,
+    slots: Slots,
+    credit: Credit,
+    heartbeat: Heartbeat,
+    events: Vec<Event>,
+    close: Option<Close>,
+    /// The headers of the response at hand.
+    head: HeaderList,
+}
+
+impl Http2ToDubbo {
+    /// A translator for a connection that has just been made.
+    pub fn new(config: Arc<Config>, now: Millis) -> Self {
+        let limits = Limits {
+            streams: config.limits.calls,
+            ..Limits::default()
+        };
+        Self {
+            http2: Connection::new(Role::Server, limits),
+            heartbeat: Heartbeat::new(config.heartbeat_ms, now),
+            config,
+            now,
+            intake: Intake::default(),
+            to_dubbo: Vec::new(),
+            slots: Slots::default(),
+            credit: Credit::default(),
+            events: Vec::new(),
+            close: None,
+            head: HeaderList::new(),
+        }
+    }
+
+    /// Takes what Envoy sent.
+    pub fn from_http2(&mut self, mut bytes: &[u8]) {
+        while self.close.is_none() {
+            match self.http2.next(&mut bytes) {
+                Ok(None) => break,
+                Ok(Some(event)) => self.http2_event(event),
+                Err(error) => {
+                    self.count(Counter::ProtocolErrorsHttp2);
+                    self.close = Some(Close::NotHttp2(error));
+                }
+            }
+        }
+        self.give_credit();
+    }
+
+    /// Takes what the provider sent.
+    pub fn from_dubbo(&mut self, mut bytes: &[u8]) {
+        self.heartbeat.heard(self.now);
+        let mut intake = std::mem::take(&mut self.intake);
+        let config = Arc::clone(&self.config);
+        while self.close.is_none() {
+            match intake.next(&mut bytes, &config.frames, usize::MAX) {
+                Ok(None) => break,
+                Ok(Some(Taken::Frame(frame))) => self.frame(&frame),
+                Ok(Some(Taken::TooLong(head))) => self.too_long(&head),
+                Err(error) => {
+                    self.count(Counter::ProtocolErrorsDubbo);
+                    self.end(Close::NotDubbo(error));
+                }
+            }
+        }
+        self.intake = intake;
+    }
+
+    /// The provider's side is gone: calls that it may have begun are reset so that nobody repeats
+    /// them, those that it never got so that somebody may.
+    pub fn dubbo_closed(&mut self) {
+        self.end(Close::Gone);
+    }
+
+    /// What is to be sent to the provider. Whoever sends it takes it away.
+    pub const fn to_dubbo(&mut self) -> &mut Vec<u8> {
+        &mut self.to_dubbo
+    }
+
+    /// What is to be sent to Envoy. Whoever sends it takes it away.
+    pub const fn to_http2(&mut self) -> &mut Vec<u8> {
+        self.http2.out()
+    }
+
+    /// What happened since this was asked last, for metrics.
+    pub fn events(&mut self) -> impl Iterator<Item = Event> + '_ {
+        self.events.drain(..)
+    }
+
+    /// Why the connection is to be closed, if it is. Nothing is taken any more then.
+    pub const fn closing(&self) -> Option<&Close> {
+        self.close.as_ref()
+    }
+
+    /// False while reading more from the provider would only pile up here: Envoy takes nothing at all.
+    pub fn wants_dubbo(&self) -> bool {
+        let limit = self.config.limits.connection_bytes as usize;
+        let stalled = self.http2.is_stalled() && self.http2.waiting() > limit / 2;
+        self.close.is_none() && !stalled
+    }
+
+    /// When [`at`](Self::at) has something to do.
+    pub fn next_deadline(&self) -> Option<Millis> {
+        match self.close {
+            None => self.heartbeat.deadline(),
+            Some(_) => None,
+        }
+    }
+
+    /// It is `now`: a provider that has been silent is asked whether it is there.
+    pub fn at(&mut self, now: Millis) {
+        self.now = self.now.max(now);
+        if self.close.is_some() {
+            return;
+        }
+        match self.heartbeat.at(self.now) {
+            heartbeat::Step::Wait => {}
+            heartbeat::Step::Ask(frame) => self.to_dubbo.extend_from_slice(&frame),
+            heartbeat::Step::GiveUp => self.end(Close::Silent),
+        }
+    }
+
+    /// Bytes that are held: of unfinished frames, and of responses that Envoy does not take yet.
+    pub fn buffered(&self) -> usize {
+        self.intake.held() + self.slots.gathered() + self.http2.waiting()
+    }
+
+    /// Calls that the provider has not answered.
+    pub const fn in_flight(&self) -> usize {
+        self.slots.sent()
+    }
+
+    fn count(&mut self, counter: Counter) {
+        self.events.push(Event::Count(counter, 1));
+    }
+
+    /// Ends the connection: whoever waits is reset.
+    fn end(&mut self, why: Close) {
+        if self.close.is_some() {
+            return;
+        }
+        for (stream, was_sent) in self.slots.streams() {
+            let code = match was_sent {
+                true => Code::INTERNAL_ERROR,
+                false => Code::REFUSED_STREAM,
+            };
+            self.http2.reset(stream, code);
+            self.slots.end(stream);
+        }
+        self.http2.go_away(Code::NO_ERROR);
+        self.close = Some(why);
+    }
+
+    /// A frame of the provider.
+    fn frame(&mut self, frame: &Frame<'_>) {
+        let head = frame.head();
+        match (head.kind, head.event) {
+            (FrameKind::Response, false) => self.response(frame),
+            // It has been heard, which is all that it says.
+            (FrameKind::Response, true) => {}
+            (FrameKind::Request, true) => self.event(frame),
+            (FrameKind::Request, false) => self.callback(head),
+        }
+    }
+
+    fn event(&mut self, frame: &Frame<'_>) {
+        let head = frame.head();
+        self.events.extend(metrics::of_frame(head, true));
+        match DubboEvent::parse(head, frame.body()) {
+            Ok(DubboEvent::ReadOnly) => self.http2.shut_down(),
+            Ok(DubboEvent::Writable | DubboEvent::Other(_)) => {}
+            // A heartbeat; its null is the answer's null too, in any serialization.
+            _ if head.two_way => {
+                let reply = head.reply(Status::OK, head.body_len);
+                self.to_dubbo.extend_from_slice(&reply.to_bytes());
+                self.to_dubbo.extend_from_slice(frame.body());
+            }
+            _ => {}
+        }
+    }
+
+    /// A call of the provider to its caller: there is no telling which of them is meant.
+    fn callback(&mut self, head: &FrameHead) {
+        self.events.extend(metrics::of_frame(head, true));
+        let text = "dubbo-mesh: callbacks cannot be routed";
+        let reply = Call::of_head(head).error(Status::BAD_REQUEST, text);
+        self.to_dubbo.extend_from_slice(&reply);
+    }
+}

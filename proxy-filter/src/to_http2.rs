@@ -1,0 +1,413 @@
+//! The caller's half: an application's Dubbo connection as HTTP/2 requests, and their answers back.
+//!
+//! ```text
+//! app ─from_dubbo─> frames ─calls─> headers + frame ─queue─> streams ─to_http2─> Envoy
+//!                          └ heartbeats: answered here          │
+//! app <─to_dubbo── frames <─answers─ gathered, under the caller's id <─from_http2─ Envoy
+//! ```
+//! This file owns the connection's two sides and what is done with each frame of the application. It
+//! must not know Envoy's interface, and has no clock: time is told by [`at`](DubboToHttp2::at).
+//!
+//! Every call that waits for an answer gets exactly one. Memory: one unfinished frame of the
+//! application, requests that Envoy does not take yet and long answers that are gathered, each up to
+//! `limits.connection_bytes`, and the first window of each answer. A call that nothing admits is
+//! refused with status 100; reading stops only while Envoy takes nothing at all.
+
+use std::collections::{HashSet, VecDeque};
+use std::sync::Arc;
+
+use dubbo_codec::{Event as DubboEvent, Frame, FrameHead, FrameKind, Serialization, Status};
+
+use crate::config::Config;
+use crate::hpack::HeaderList;
+use crate::http2::{Connection, Limits, Role};
+use crate::metrics::{self, Counter, Event, Gauge};
+use crate::request::{self, Call, Refusal};
+use crate::translate::{Close, Credit, Intake, Millis, Taken};
+
+mod answers;
+mod drain;
+mod flights;
+
+use drain::Drain;
+use flights::Flights;
+
+/// Streams that are left when the connection begins to drain.
+const LAST_STREAMS: u32 = 1 << 16;
+
+/// Dubbo server towards an application, HTTP/2 client towards Envoy.
+#[derive(Debug)]
+pub struct DubboToHttp2 {
+    config: Arc<Config>,
+    now: Millis,
+    intake: Intake,
+    http2: Connection,
+    to_dubbo: Vec<u8>,
+    flights: Flights,
+    /// Ids of the calls that wait for an answer.
+    ids: HashSet<i64>,
+    /// Calls that Envoy takes no stream for yet.
+    queue: VecDeque<Queued>,
+    queued_bytes: usize,
+    credit: Credit,
+    drain: Drain,
+    /// What the application writes in; it can read that too.
+    serialization: Serialization,
+    events: Vec<Event>,
+    told: Told,
+    close: Option<Close>,
+    /// The headers of the call at hand.
+    head: HeaderList,
+}
+
+/// A call that waits for a stream.
+#[derive(Debug)]
+struct Queued {
+    frame: Vec<u8>,
+    since: Millis,
+    deadline: Option<Millis>,
+}
+
+/// What the gauges were told.
+#[derive(Debug, Default)]
+struct Told {
+    in_flight: i64,
+    buffered: i64,
+}
+
+impl DubboToHttp2 {
+    /// A translator for a connection that has just been accepted.
+    pub fn new(config: Arc<Config>, now: Millis) -> Self {
+        Self {
+            http2: Connection::new(Role::Client, Limits::default()),
+            config,
+            now,
+            intake: Intake::default(),
+            to_dubbo: Vec::new(),
+            flights: Flights::default(),
+            ids: HashSet::new(),
+            queue: VecDeque::new(),
+            queued_bytes: 0,
+            credit: Credit::default(),
+            drain: Drain::default(),
+            serialization: Serialization::HESSIAN2,
+            events: Vec::new(),
+            told: Told::default(),
+            close: None,
+            head: HeaderList::new(),
+        }
+    }
+
+    /// Takes what the application sent.
+    pub fn from_dubbo(&mut self, mut bytes: &[u8]) {
+        let mut intake = std::mem::take(&mut self.intake);
+        let config = Arc::clone(&self.config);
+        let most = config.limits.call_bytes as usize;
+        while self.close.is_none() {
+            match intake.next(&mut bytes, &config.frames, most) {
+                Ok(None) => break,
+                Ok(Some(Taken::Frame(frame))) => self.frame(&frame),
+                Ok(Some(Taken::TooLong(head))) => self.too_long(&head),
+                Err(error) => {
+                    self.count(Counter::ProtocolErrorsDubbo);
+                    self.close = Some(Close::NotDubbo(error));
+                }
+            }
+        }
+        self.intake = intake;
+        self.settle();
+    }
+
+    /// Takes what Envoy sent.
+    pub fn from_http2(&mut self, mut bytes: &[u8]) {
+        while self.close.is_none() {
+            match self.http2.next(&mut bytes) {
+                Ok(None) => break,
+                Ok(Some(event)) => self.http2_event(event),
+                Err(error) => {
+                    self.count(Counter::ProtocolErrorsHttp2);
+                    self.fail_all("the connection inside of Envoy failed");
+                    self.close = Some(Close::NotHttp2(error));
+                }
+            }
+        }
+        self.settle();
+    }
+
+    /// Envoy's side is gone: whoever waits is told.
+    pub fn http2_closed(&mut self) {
+        self.fail_all("the connection inside of Envoy was closed");
+        self.close.get_or_insert(Close::Gone);
+    }
+
+    /// What is to be sent to the application. Whoever sends it takes it away.
+    pub const fn to_dubbo(&mut self) -> &mut Vec<u8> {
+        &mut self.to_dubbo
+    }
+
+    /// What is to be sent to Envoy. Whoever sends it takes it away.
+    pub const fn to_http2(&mut self) -> &mut Vec<u8> {
+        self.http2.out()
+    }
+
+    /// What happened since this was asked last, for metrics.
+    pub fn events(&mut self) -> impl Iterator<Item = Event> + '_ {
+        let in_flight = (self.flights.waiting() + self.queue.len()) as i64;
+        let buffered = self.buffered() as i64;
+        for (gauge, told, now) in [
+            (Gauge::InFlight, &mut self.told.in_flight, in_flight),
+            (Gauge::Buffered, &mut self.told.buffered, buffered),
+        ] {
+            let change = now - std::mem::replace(told, now);
+            if change != 0 {
+                self.events.push(Event::Move(gauge, change));
+            }
+        }
+        self.events.drain(..)
+    }
+
+    /// Why the connection is to be closed, if it is. Nothing is taken any more then.
+    pub const fn closing(&self) -> Option<&Close> {
+        self.close.as_ref()
+    }
+
+    /// False while reading more from the application would only pile up here.
+    pub fn wants_dubbo(&self) -> bool {
+        let limit = self.config.limits.connection_bytes as usize;
+        let stalled = self.http2.is_stalled() && self.http2.waiting() > limit / 2;
+        self.close.is_none() && !stalled
+    }
+
+    /// When [`at`](Self::at) has something to do.
+    pub fn next_deadline(&self) -> Option<Millis> {
+        [self.flights.earliest(), self.drain.deadline()]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+
+    /// It is `now`: calls whose time is up are ended, and drains go on.
+    pub fn at(&mut self, now: Millis) {
+        self.now = self.now.max(now);
+        if self.flights.earliest().is_some_and(|at| at <= self.now) {
+            self.expire();
+        }
+        self.settle();
+    }
+
+    /// Has the application go elsewhere; then the connection closes.
+    pub fn drain(&mut self) {
+        self.begin_drain();
+        self.settle();
+    }
+
+    /// Bytes that are held: of unfinished frames, and of calls and answers that cannot go on yet.
+    pub fn buffered(&self) -> usize {
+        self.intake.held() + self.queued_bytes + self.http2.waiting() + self.flights.gathered()
+    }
+
+    fn count(&mut self, counter: Counter) {
+        self.events.push(Event::Count(counter, 1));
+    }
+
+    /// A frame of the application.
+    fn frame(&mut self, frame: &Frame<'_>) {
+        let head = frame.head();
+        self.events.extend(metrics::of_frame(head, false));
+        match (head.kind, head.event) {
+            (FrameKind::Request, false) => self.call(frame),
+            (FrameKind::Request, true) => self.event(frame),
+            // Nothing was asked: calls of providers do not come this far.
+            (FrameKind::Response, _) => {}
+        }
+    }
+
+    /// The null of a heartbeat is the answer's null too, in any serialization.
+    fn event(&mut self, frame: &Frame<'_>) {
+        let head = frame.head();
+        let is_other = matches!(
+            DubboEvent::parse(head, frame.body()),
+            Ok(DubboEvent::ReadOnly | DubboEvent::Writable | DubboEvent::Other(_))
+        );
+        if head.two_way && !is_other {
+            let reply = head.reply(Status::OK, head.body_len);
+            self.to_dubbo.extend_from_slice(&reply.to_bytes());
+            self.to_dubbo.extend_from_slice(frame.body());
+        }
+    }
+
+    /// A frame that was passed over.
+    fn too_long(&mut self, head: &FrameHead) {
+        if head.kind == FrameKind::Request && !head.event {
+            self.events.extend(metrics::of_frame(head, false));
+            let limit = self
+                .config
+                .frames
+                .max_body
+                .min(self.config.limits.call_bytes);
+            self.refuse(&Refusal::too_long(head, limit));
+        }
+    }
+
+    fn refuse(&mut self, refusal: &Refusal) {
+        self.count(Counter::RequestsRefused);
+        let reply = refusal.reply();
+        self.tell(&reply);
+    }
+
+    /// A call that cannot be taken now.
+    fn turn_away(&mut self, call: &Call, why: &str) {
+        self.count(Counter::RequestsRefused);
+        let reply = call.error(Status::SERVER_THREADPOOL_EXHAUSTED, why);
+        self.tell(&reply);
+    }
+
+    /// Sends a whole frame to the application, if there is one, and counts it.
+    fn tell(&mut self, frame: &[u8]) {
+        let Ok(Some(head)) = FrameHead::parse(frame) else {
+            return;
+        };
+        self.to_dubbo.extend_from_slice(frame);
+        self.count_answer(&head);
+    }
+
+    fn count_answer(&mut self, head: &FrameHead) {
+        self.events.extend(metrics::of_frame(head, false));
+        if !head.status.is_ok() {
+            self.count(metrics::failure_of(head.status));
+        }
+    }
+
+    fn call(&mut self, frame: &Frame<'_>) {
+        self.serialization = frame.head().serialization;
+        self.head.clear();
+        match request::to_headers(frame, &self.config, &mut self.head) {
+            Ok(call) => self.admit(&call, frame),
+            Err(refusal) => self.refuse(&refusal),
+        }
+    }
+
+    /// A call whose headers are in `head`.
+    fn admit(&mut self, call: &Call, frame: &Frame<'_>) {
+        let limits = self.config.limits;
+        let waiting = self.queued_bytes + self.http2.waiting();
+        let room = self.http2.room();
+        let len = frame.bytes().len();
+        if call.two_way() && self.ids.contains(&call.id()) {
+            self.count(Counter::RequestsRefused);
+            let text = "dubbo-mesh: another call with this id has no answer yet";
+            let reply = call.error(Status::BAD_REQUEST, text);
+            return self.tell(&reply);
+        }
+        if self.http2.is_closing() {
+            self.count(Counter::RequestsRefused);
+            let text = "dubbo-mesh: this connection closes, the call was not sent";
+            let reply = call.error(Status::SERVER_ERROR, text);
+            return self.tell(&reply);
+        }
+        if !self.http2.admits(&self.head) {
+            return self.turn_away(call, "dubbo-mesh: more headers than the proxy takes");
+        }
+        if self.flights.len() + self.queue.len() >= limits.calls as usize {
+            return self.turn_away(call, "dubbo-mesh: too many calls on one connection");
+        }
+        let at_once = self.queue.is_empty() && self.http2.can_open();
+        if (!at_once || room < len) && waiting + len > limits.connection_bytes as usize {
+            return self.turn_away(call, "dubbo-mesh: too many bytes wait on one connection");
+        }
+        if call.two_way() {
+            self.ids.insert(call.id());
+        }
+        let deadline = self.deadline(call);
+        if at_once {
+            return self.send(call, frame, self.now, deadline);
+        }
+        self.queued_bytes += len;
+        self.queue.push_back(Queued {
+            frame: frame.bytes().to_vec(),
+            since: self.now,
+            deadline,
+        });
+    }
+
+    fn deadline(&self, call: &Call) -> Option<Millis> {
+        let millis = call
+            .deadline_ms()
+            .filter(|_| self.config.deadline && call.two_way())?;
+        Some(self.now + Millis::from(millis))
+    }
+
+    /// Opens a stream for the call whose headers are in `head`.
+    fn send(&mut self, call: &Call, frame: &Frame<'_>, since: Millis, deadline: Option<Millis>) {
+        let Some(stream) = self.http2.open(&self.head, false) else {
+            self.forget(call);
+            return self.turn_away(call, "dubbo-mesh: no stream for the call");
+        };
+        self.http2.send_data(stream, frame.bytes(), true);
+        self.flights.begin(stream, call, since, deadline);
+        if self.http2.ids_left() < LAST_STREAMS {
+            self.begin_drain();
+        }
+    }
+
+    /// Sends what waits for streams, as far as there are any.
+    fn send_queued(&mut self) {
+        while self.http2.can_open()
+            && let Some(queued) = self.queue.pop_front()
+        {
+            self.queued_bytes -= queued.frame.len();
+            self.send_one_queued(&queued);
+        }
+        if self.http2.is_closing() {
+            self.fail_queued("this connection closes, the call was not sent");
+        }
+    }
+
+    fn send_one_queued(&mut self, queued: &Queued) {
+        let config = Arc::clone(&self.config);
+        let Ok(Some(frame)) = Frame::parse(&queued.frame, &config.frames) else {
+            return;
+        };
+        self.head.clear();
+        // It was read before, so it can be read.
+        let Ok(call) = request::to_headers(&frame, &config, &mut self.head) else {
+            return;
+        };
+        if queued.deadline.is_some_and(|deadline| deadline <= self.now) {
+            self.forget(&call);
+            let text = "dubbo-mesh: the caller's time was up before the call was sent";
+            let reply = call.error(Status::SERVER_TIMEOUT, text);
+            return self.tell(&reply);
+        }
+        self.send(&call, &frame, queued.since, queued.deadline);
+    }
+
+    /// The id of a call is free again.
+    fn forget(&mut self, call: &Call) {
+        if call.two_way() {
+            self.ids.remove(&call.id());
+        }
+    }
+
+    fn fail_queued(&mut self, why: &str) {
+        while let Some(queued) = self.queue.pop_front() {
+            self.queued_bytes -= queued.frame.len();
+            if let Ok(Some(head)) = FrameHead::parse(&queued.frame) {
+                let call = Call::of_head(&head);
+                self.forget(&call);
+                let text = format!("dubbo-mesh: {why}");
+                let reply = call.error(Status::SERVER_ERROR, &text);
+                self.tell(&reply);
+            }
+        }
+    }
+
+    /// What follows of whatever happened.
+    fn settle(&mut self) {
+        self.send_queued();
+        self.give_credit();
+        if self.close.is_none() && self.is_drained() {
+            self.close = Some(Close::Drained);
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! What both translators share: frames out of a stream of bytes, credit for long bodies, and how a
+//! connection ends.
+
+use std::collections::VecDeque;
+use std::fmt;
+
+use crate::header::HeaderSink;
+use crate::hpack::HeaderList;
+use crate::http2::{self, StreamKey};
+
+mod intake;
+
+pub(crate) use intake::{Intake, Taken};
+
+/// Milliseconds of a clock that never goes back; its zero is whatever the caller likes.
+pub type Millis = u64;
+
+/// Capacity that an empty buffer may keep, in bytes.
+pub(crate) const KEPT: usize = 64 * 1024;
+
+/// Why a connection is to be closed. What is still to be written is to be written first.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Close {
+    /// The peer was told to go elsewhere, and every call is answered.
+    Drained,
+    /// The other side is gone, and every call has been told.
+    Gone,
+    /// The bytes from the Dubbo side are not Dubbo, or no longer.
+    NotDubbo(dubbo_codec::Error),
+    /// Envoy's side broke the rules of HTTP/2, or costs too much.
+    NotHttp2(http2::Error),
+    /// The provider has been silent for too long.
+    Silent,
+}
+
+impl fmt::Display for Close {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Drained => f.write_str("drained"),
+            Self::Gone => f.write_str("the other side is gone"),
+            Self::NotDubbo(error) => write!(f, "no Dubbo: {error}"),
+            Self::NotHttp2(error) => error.fmt(f),
+            Self::Silent => f.write_str("the provider is silent"),
+        }
+    }
+}
+
+impl HeaderSink for HeaderList {
+    fn header(&mut self, name: &[u8], value: &[u8]) {
+        self.push(name, value);
+    }
+}
+
+/// Room for bodies that are longer than a stream's first window: each gets credit for all of itself or
+/// waits, so those that have begun can end, and their sum is bounded.
+#[derive(Debug, Default)]
+pub(crate) struct Credit {
+    given: usize,
+    waiting: VecDeque<(StreamKey, usize)>,
+}
+
+impl Credit {
+    /// Asks for `bytes`; whoever gets them is told by [`next`](Self::next).
+    pub(crate) fn ask(&mut self, stream: StreamKey, bytes: usize) {
+        self.waiting.push_back((stream, bytes));
+    }
+
+    /// The next that gets what it asked for. One that is larger than the limit gets it alone.
+    pub(crate) fn next(&mut self, limit: usize) -> Option<(StreamKey, usize)> {
+        let (_, bytes) = *self.waiting.front()?;
+        if self.given > 0 && self.given + bytes > limit {
+            return None;
+        }
+        self.given += bytes;
+        self.waiting.pop_front()
+    }
+
+    /// What was given comes back; what was only asked for is forgotten.
+    pub(crate) fn end(&mut self, stream: StreamKey, bytes: usize) {
+        let before = self.waiting.len();
+        self.waiting.retain(|(waits, _)| *waits != stream);
+        if self.waiting.len() == before {
+            self.given = self.given.saturating_sub(bytes);
+        }
+    }
+}

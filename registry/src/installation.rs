@@ -1,0 +1,80 @@
+//! How the filter gets into sidecars, as configured: whose, on which ports, in which form.
+//!
+//! A caller's side follows from the http2 ports; the rest stands here. Plain values; what they become
+//! is decided in `resource/envoy_filter.rs`.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+/// The key of node metadata that a proxy has if the module is mounted beside it. Every patch asks for
+/// it: a proxy that is told to load a file that it lacks never becomes ready.
+pub const METADATA_KEY: &str = "DUBBO_MESH";
+
+/// All namespaces.
+pub const EVERYWHERE: &str = "*";
+
+/// What is installed, and where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Installation {
+    /// Istio's root namespace: what stands there holds in all.
+    pub root_namespace: Arc<str>,
+    /// The value of [`METADATA_KEY`] that a proxy must have.
+    pub metadata: Arc<str>,
+    /// What turns HTTP/2 into Dubbo again, in clusters.
+    pub upstream: Upstream,
+    /// Which clusters it is put into.
+    pub cluster_match: ClusterMatch,
+    /// Whether a sidecar that may only call what is published passes on Dubbo calls to what is not.
+    pub block_all: bool,
+    /// Options of the filter, as it reads them.
+    pub options: Map<String, Value>,
+    /// Ports and namespaces of providers.
+    pub providers: Reach,
+    /// Ports and namespaces of callers whose calls are only counted.
+    pub observed: Reach,
+}
+
+/// Port numbers by namespace, [`EVERYWHERE`] for all.
+pub type Reach = BTreeMap<Arc<str>, BTreeSet<u16>>;
+
+/// Where Envoy lets Dubbo out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Upstream {
+    /// One connection for each call under way; under TLS too.
+    #[default]
+    Bridge,
+    /// One connection for all calls to a provider; plain text only, since istiod drops the patch
+    /// where it lets a cluster choose between plain text and TLS.
+    TransportSocket,
+}
+
+/// How a patch finds the clusters of Dubbo services.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum ClusterMatch {
+    /// Every cluster of the port number: constant, but nothing besides Dubbo may have that number in
+    /// the callers' scope.
+    #[default]
+    Port,
+    /// One EnvoyFilter for each service and namespace.
+    Host,
+}
+
+impl Default for Installation {
+    fn default() -> Self {
+        Self {
+            root_namespace: "istio-system".into(),
+            metadata: "1".into(),
+            upstream: Upstream::default(),
+            cluster_match: ClusterMatch::default(),
+            block_all: false,
+            options: Map::new(),
+            providers: Reach::new(),
+            observed: Reach::new(),
+        }
+    }
+}

@@ -1,0 +1,321 @@
+//! Patches: what each side of a sidecar needs, as istiod takes it.
+//!
+//! Types that an istiod of 1.29 does not know stand in `xds.type.v3.TypedStruct`, which it passes on
+//! as it is: a type that it does not know is refused with the whole object.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Map, Value, json};
+
+use crate::installation::{Installation, METADATA_KEY, Upstream};
+use crate::proto::envoy_filter::{
+    ApplyTo, ClusterMatch, ConfigPatch, FilterChainMatch, FilterMatch, ListenerMatch, ObjectMatch,
+    ObjectTypes, Operation, Patch, PatchContext, ProxyMatch, RouteConfigurationMatch,
+    SubFilterMatch, VirtualHostMatch, to_struct,
+};
+
+/// `lib<name>.so` where Envoy looks for modules.
+const MODULE: &str = "dubbo_proxy_filter";
+/// What the filter's requests carry, and nobody else's.
+const CONTENT_TYPE: &str = "application/x-dubbo2";
+/// The cluster of calls to what is not published.
+const ORIGINAL_DESTINATION: &str = "dubbo-original-dst";
+
+const HCM: &str = "envoy.filters.network.http_connection_manager";
+const TCP_PROXY: &str = "envoy.filters.network.tcp_proxy";
+
+/// The patches of one object, all for proxies that have the module.
+pub(super) struct Patches<'a> {
+    installation: &'a Installation,
+    patches: Vec<ConfigPatch>,
+}
+
+impl<'a> Patches<'a> {
+    pub(super) fn new(installation: &'a Installation) -> Self {
+        Self {
+            installation,
+            patches: Vec::new(),
+        }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.patches.is_empty()
+    }
+
+    /// A caller's listener of this port: Dubbo is made h2c for istiod's own chain, and HTTP/2 in
+    /// front of its connection manager. What is not published goes where the caller dialled.
+    pub(super) fn caller(&mut self, port: u16) {
+        // By name: by number it would also be put into the listener of everything else.
+        let listener = || ListenerMatch {
+            name: format!("0.0.0.0_{port}"),
+            ..ListenerMatch::default()
+        };
+        let in_chain = |filter, sub_filter: Option<&str>| ListenerMatch {
+            filter_chain: Some(chain(filter, sub_filter)),
+            ..listener()
+        };
+        self.outbound(
+            ApplyTo::ListenerFilter,
+            ObjectTypes::Listener(listener()),
+            Operation::InsertFirst,
+            self.sniff(),
+        );
+        self.outbound(
+            ApplyTo::NetworkFilter,
+            ObjectTypes::Listener(in_chain(HCM, None)),
+            Operation::InsertBefore,
+            self.network_filter("dubbo_to_http2"),
+        );
+        // With it the peer would be offered HTTP/2 and take the connection into its HTTP chain.
+        self.outbound(
+            ApplyTo::HttpFilter,
+            ObjectTypes::Listener(in_chain(HCM, Some("istio.alpn"))),
+            Operation::Remove,
+            None,
+        );
+        let block_all = self.installation.block_all.then_some("block_all");
+        for vhost in ["allow_any"].into_iter().chain(block_all) {
+            self.outbound(
+                ApplyTo::HttpRoute,
+                ObjectTypes::RouteConfiguration(RouteConfigurationMatch {
+                    vhost: Some(VirtualHostMatch { name: vhost.into() }),
+                    name: port.to_string(),
+                }),
+                Operation::InsertFirst,
+                unpublished(),
+            );
+        }
+    }
+
+    /// Clusters of this port number speak Dubbo.
+    pub(super) fn cluster_of_port(&mut self, port: u16) {
+        self.speaks_dubbo(PatchContext::SidecarOutbound, port, "");
+    }
+
+    /// The clusters of this service and port speak Dubbo.
+    pub(super) fn cluster_of_host(&mut self, host: &str, port: u16) {
+        self.speaks_dubbo(PatchContext::SidecarOutbound, port, host);
+    }
+
+    /// Where calls go that no published service takes.
+    pub(super) fn original_destination(&mut self) {
+        let mut cluster = self.bridge();
+        cluster.extend(object(json!({
+            "name": ORIGINAL_DESTINATION,
+            "type": "ORIGINAL_DST",
+            "lb_policy": "CLUSTER_PROVIDED",
+            "connect_timeout": "10s",
+        })));
+        self.add(
+            PatchContext::SidecarOutbound,
+            ApplyTo::Cluster,
+            None,
+            Operation::Add,
+            Some(cluster),
+        );
+    }
+
+    /// A provider's inbound chain of this port, where istiod made it an HTTP one, and its cluster.
+    pub(super) fn provider(&mut self, port: u16) {
+        let listener = ListenerMatch {
+            port_number: port.into(),
+            filter_chain: Some(chain(HCM, None)),
+            name: "virtualInbound".into(),
+        };
+        self.add(
+            PatchContext::SidecarInbound,
+            ApplyTo::NetworkFilter,
+            Some(ObjectTypes::Listener(listener)),
+            Operation::InsertBefore,
+            self.network_filter("dubbo_to_http2"),
+        );
+        self.speaks_dubbo(PatchContext::SidecarInbound, port, "");
+    }
+
+    /// Counts what passes: on the listeners of these ports, and on the way of all calls that no
+    /// listener takes.
+    pub(super) fn observed(&mut self, ports: &BTreeSet<u16>) {
+        let of_port = |port: &u16| ListenerMatch {
+            port_number: (*port).into(),
+            filter_chain: Some(chain(TCP_PROXY, None)),
+            ..ListenerMatch::default()
+        };
+        let passthrough = ListenerMatch {
+            filter_chain: Some(chain(TCP_PROXY, None)),
+            name: "virtualOutbound".into(),
+            ..ListenerMatch::default()
+        };
+        for listener in ports.iter().map(of_port).chain([passthrough]) {
+            self.outbound(
+                ApplyTo::NetworkFilter,
+                ObjectTypes::Listener(listener),
+                Operation::InsertBefore,
+                self.network_filter("dubbo_observe"),
+            );
+        }
+    }
+
+    fn speaks_dubbo(&mut self, context: PatchContext, port: u16, host: &str) {
+        let cluster = ClusterMatch {
+            port_number: port.into(),
+            service: host.into(),
+        };
+        let value = match (self.installation.upstream, context) {
+            (Upstream::TransportSocket, PatchContext::SidecarOutbound) => self.transport_socket(),
+            _ => self.bridge(),
+        };
+        self.add(
+            context,
+            ApplyTo::Cluster,
+            Some(ObjectTypes::Cluster(cluster)),
+            Operation::Merge,
+            Some(value),
+        );
+    }
+
+    fn outbound(
+        &mut self,
+        apply_to: ApplyTo,
+        matches: ObjectTypes,
+        operation: Operation,
+        value: Option<Map<String, Value>>,
+    ) {
+        let context = PatchContext::SidecarOutbound;
+        self.add(context, apply_to, Some(matches), operation, value);
+    }
+
+    fn add(
+        &mut self,
+        context: PatchContext,
+        apply_to: ApplyTo,
+        matches: Option<ObjectTypes>,
+        operation: Operation,
+        value: Option<Map<String, Value>>,
+    ) {
+        let metadata = (METADATA_KEY.into(), self.installation.metadata.to_string());
+        self.patches.push(ConfigPatch {
+            apply_to: apply_to.into(),
+            matches: Some(ObjectMatch {
+                context: context.into(),
+                proxy: Some(ProxyMatch {
+                    metadata: BTreeMap::from([metadata]),
+                }),
+                object: matches,
+            }),
+            patch: Some(Patch {
+                operation: operation.into(),
+                value: value.as_ref().map(to_struct),
+            }),
+        });
+    }
+
+    fn sniff(&self) -> Option<Map<String, Value>> {
+        let message =
+            "envoy.extensions.filters.listener.dynamic_modules.v3.DynamicModuleListenerFilter";
+        Some(object(json!({
+            "name": "dubbo_sniff",
+            "typed_config": typed(message, self.named("filter_name", "filter_config", "dubbo_sniff")),
+        })))
+    }
+
+    fn network_filter(&self, name: &str) -> Option<Map<String, Value>> {
+        let message =
+            "envoy.extensions.filters.network.dynamic_modules.v3.DynamicModuleNetworkFilter";
+        Some(object(json!({
+            "name": name,
+            "typed_config": typed(message, self.named("filter_name", "filter_config", name)),
+        })))
+    }
+
+    fn bridge(&self) -> Map<String, Value> {
+        let message = "envoy.extensions.upstreams.http.dynamic_modules.v3.Config";
+        let config = self.named("bridge_name", "bridge_config", "http_to_dubbo");
+        object(json!({"upstream_config": {
+            "name": "envoy.upstreams.http.dynamic_modules",
+            "typed_config": wrapped(message, config),
+        }}))
+    }
+
+    fn transport_socket(&self) -> Map<String, Value> {
+        let message =
+            "envoy.extensions.transport_sockets.dynamic_modules.v3.DynamicModuleTransportSocket";
+        let config = self.named(
+            "transport_socket_name",
+            "transport_socket_config",
+            "http2_to_dubbo",
+        );
+        object(json!({"transport_socket": {
+            "name": "envoy.transport_sockets.dynamic_modules",
+            "typed_config": wrapped(message, config),
+        }}))
+    }
+
+    /// The module, the part of it, and its options.
+    fn named(&self, name_field: &str, config_field: &str, name: &str) -> Map<String, Value> {
+        let mut config = object(json!({
+            "dynamic_module_config": {"name": MODULE},
+            name_field: name,
+        }));
+        if !self.installation.options.is_empty() {
+            let options = json!({
+                "@type": "type.googleapis.com/google.protobuf.Struct",
+                "value": self.installation.options,
+            });
+            config.insert(config_field.into(), options);
+        }
+        config
+    }
+}
+
+impl From<Patches<'_>> for Vec<ConfigPatch> {
+    fn from(patches: Patches<'_>) -> Self {
+        patches.patches
+    }
+}
+
+fn chain(filter: &str, sub_filter: Option<&str>) -> FilterChainMatch {
+    FilterChainMatch {
+        name: String::new(),
+        filter: Some(FilterMatch {
+            name: filter.into(),
+            sub_filter: sub_filter.map(|name| SubFilterMatch { name: name.into() }),
+        }),
+    }
+}
+
+fn unpublished() -> Option<Map<String, Value>> {
+    Some(object(json!({
+        "name": "dubbo-unpublished",
+        "match": {
+            "prefix": "/",
+            "headers": [{"name": "content-type", "string_match": {"exact": CONTENT_TYPE}}],
+        },
+        "route": {"cluster": ORIGINAL_DESTINATION, "timeout": "0s"},
+    })))
+}
+
+/// A message that istiod knows.
+fn typed(message: &str, mut config: Map<String, Value>) -> Value {
+    config.insert(
+        "@type".into(),
+        format!("type.googleapis.com/{message}").into(),
+    );
+    config.into()
+}
+
+/// A message that istiod need not know.
+fn wrapped(message: &str, config: Map<String, Value>) -> Value {
+    json!({
+        "@type": "type.googleapis.com/xds.type.v3.TypedStruct",
+        "type_url": format!("type.googleapis.com/{message}"),
+        "value": config,
+    })
+}
+
+/// What `json!` made of braces.
+fn object(json: Value) -> Map<String, Value> {
+    match json {
+        Value::Object(object) => object,
+        _ => Map::new(),
+    }
+}

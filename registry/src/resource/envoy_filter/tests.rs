@@ -1,0 +1,316 @@
+//! The expected patches are those that ran in true sidecars, with the names of ours.
+
+use serde_json::{Value, json};
+
+use super::*;
+use crate::installation::Upstream;
+use crate::ports::{PortList, Ports};
+
+fn list(ports: &[&str], namespaces: &[&str]) -> PortList {
+    PortList {
+        ports: ports.iter().map(|p| p.parse().unwrap()).collect(),
+        namespaces: namespaces.iter().map(|n| (*n).into()).collect(),
+    }
+}
+
+fn mesh(http2: &[PortList], installation: Installation) -> Mesh {
+    Mesh {
+        ports: Ports::new(Ports::default_listen(), BTreeSet::new(), http2).unwrap(),
+        installation: Some(installation),
+        ..Mesh::default()
+    }
+}
+
+/// Name and patches of each object, as a manifest would hold them.
+fn shown(objects: &[Object<EnvoyFilter>]) -> Vec<(String, Value)> {
+    let show = |object: &Object<EnvoyFilter>| {
+        let name = format!("{}/{}", object.namespace, object.name);
+        let spec = serde_json::to_value(&object.spec).unwrap();
+        (name, spec["configPatches"].clone())
+    };
+    objects.iter().map(show).collect()
+}
+
+fn names(objects: &[Object<EnvoyFilter>]) -> Vec<String> {
+    shown(objects).into_iter().map(|(name, _)| name).collect()
+}
+
+/// A match for proxies that have the module.
+fn on(context: &str, key: &str, object: Value) -> Value {
+    let mut on = json!({"context": context, "proxy": {"metadata": {"DUBBO_MESH": "1"}}});
+    if !key.is_empty() {
+        on[key] = object;
+    }
+    on
+}
+
+fn network_filter(name: &str) -> Value {
+    json!({"name": name, "typed_config": {
+        "@type": "type.googleapis.com/envoy.extensions.filters.network.dynamic_modules.v3.DynamicModuleNetworkFilter",
+        "dynamic_module_config": {"name": "dubbo_proxy_filter"},
+        "filter_name": name,
+    }})
+}
+
+fn bridge() -> Value {
+    json!({"name": "envoy.upstreams.http.dynamic_modules", "typed_config": {
+        "@type": "type.googleapis.com/xds.type.v3.TypedStruct",
+        "type_url": "type.googleapis.com/envoy.extensions.upstreams.http.dynamic_modules.v3.Config",
+        "value": {"dynamic_module_config": {"name": "dubbo_proxy_filter"}, "bridge_name": "http_to_dubbo"},
+    }})
+}
+
+const HCM: &str = "envoy.filters.network.http_connection_manager";
+
+#[test]
+fn a_callers_port_is_sniffed_translated_and_goes_out_as_dubbo() {
+    let objects = render(&mesh(
+        &[list(&["20880"], &["shop"])],
+        Installation::default(),
+    ));
+    let side = |key, object| on("SIDECAR_OUTBOUND", key, object);
+    let name = "0.0.0.0_20880";
+    let expected = json!([
+        {
+            "applyTo": "LISTENER_FILTER",
+            "match": side("listener", json!({"name": name})),
+            "patch": {"operation": "INSERT_FIRST", "value": {"name": "dubbo_sniff", "typed_config": {
+                "@type": "type.googleapis.com/envoy.extensions.filters.listener.dynamic_modules.v3.DynamicModuleListenerFilter",
+                "dynamic_module_config": {"name": "dubbo_proxy_filter"},
+                "filter_name": "dubbo_sniff",
+            }}},
+        },
+        {
+            "applyTo": "NETWORK_FILTER",
+            "match": side("listener", json!({"name": name, "filterChain": {"filter": {"name": HCM}}})),
+            "patch": {"operation": "INSERT_BEFORE", "value": network_filter("dubbo_to_http2")},
+        },
+        {
+            "applyTo": "HTTP_FILTER",
+            "match": side("listener", json!({"name": name, "filterChain": {
+                "filter": {"name": HCM, "subFilter": {"name": "istio.alpn"}},
+            }})),
+            "patch": {"operation": "REMOVE"},
+        },
+        {
+            "applyTo": "HTTP_ROUTE",
+            "match": side("routeConfiguration", json!({"name": "20880", "vhost": {"name": "allow_any"}})),
+            "patch": {"operation": "INSERT_FIRST", "value": {
+                "name": "dubbo-unpublished",
+                "match": {"prefix": "/", "headers": [
+                    {"name": "content-type", "string_match": {"exact": "application/x-dubbo2"}},
+                ]},
+                "route": {"cluster": "dubbo-original-dst", "timeout": "0s"},
+            }},
+        },
+        {
+            "applyTo": "CLUSTER",
+            "match": side("cluster", json!({"portNumber": 20880})),
+            "patch": {"operation": "MERGE", "value": {"upstream_config": bridge()}},
+        },
+        {
+            "applyTo": "CLUSTER",
+            "match": side("", Value::Null),
+            "patch": {"operation": "ADD", "value": {
+                "name": "dubbo-original-dst",
+                "type": "ORIGINAL_DST",
+                "lb_policy": "CLUSTER_PROVIDED",
+                "connect_timeout": "10s",
+                "upstream_config": bridge(),
+            }},
+        },
+    ]);
+    assert_eq!(
+        shown(&objects),
+        [("shop/dubbo-mesh-callers".to_owned(), expected)]
+    );
+}
+
+#[test]
+fn a_providers_port_is_translated_on_both_sides_of_its_inbound_chain() {
+    let providers = Reach::from([("pay".into(), BTreeSet::from([20880]))]);
+    let objects = render(&mesh(
+        &[],
+        Installation {
+            providers,
+            ..Installation::default()
+        },
+    ));
+    let side = |key, object| on("SIDECAR_INBOUND", key, object);
+    let expected = json!([
+        {
+            "applyTo": "NETWORK_FILTER",
+            "match": side("listener", json!({
+                "portNumber": 20880, "name": "virtualInbound", "filterChain": {"filter": {"name": HCM}},
+            })),
+            "patch": {"operation": "INSERT_BEFORE", "value": network_filter("dubbo_to_http2")},
+        },
+        {
+            "applyTo": "CLUSTER",
+            "match": side("cluster", json!({"portNumber": 20880})),
+            "patch": {"operation": "MERGE", "value": {"upstream_config": bridge()}},
+        },
+    ]);
+    assert_eq!(
+        shown(&objects),
+        [("pay/dubbo-mesh-providers".to_owned(), expected)]
+    );
+}
+
+#[test]
+fn observed_calls_are_counted_where_they_pass_and_nothing_else_is_touched() {
+    let observed = Reach::from([("*".into(), BTreeSet::from([20880]))]);
+    let objects = render(&mesh(
+        &[],
+        Installation {
+            observed,
+            ..Installation::default()
+        },
+    ));
+    let tcp_proxy = json!({"filter": {"name": "envoy.filters.network.tcp_proxy"}});
+    let patch = |listener| {
+        json!({
+            "applyTo": "NETWORK_FILTER",
+            "match": on("SIDECAR_OUTBOUND", "listener", listener),
+            "patch": {"operation": "INSERT_BEFORE", "value": network_filter("dubbo_observe")},
+        })
+    };
+    let expected = json!([
+        patch(json!({"portNumber": 20880, "filterChain": tcp_proxy})),
+        patch(json!({"name": "virtualOutbound", "filterChain": tcp_proxy})),
+    ]);
+    assert_eq!(
+        shown(&objects),
+        [("istio-system/dubbo-mesh-observed".to_owned(), expected)]
+    );
+}
+
+#[test]
+fn a_cluster_is_added_once_for_a_proxy() {
+    let added = |http2: &[PortList]| -> Vec<(String, usize)> {
+        let objects = render(&mesh(http2, Installation::default()));
+        let count = |(name, patches): (String, Value)| {
+            let adds = patches.as_array().unwrap().iter();
+            (
+                name,
+                adds.filter(|p| p["patch"]["operation"] == "ADD").count(),
+            )
+        };
+        shown(&objects).into_iter().map(count).collect()
+    };
+    let one = |name: &str, count| (name.to_owned(), count);
+    assert_eq!(
+        added(&[
+            list(&["20880"], &["shop", "pay"]),
+            list(&["20881"], &["pay"])
+        ]),
+        [
+            one("pay/dubbo-mesh-callers", 1),
+            one("shop/dubbo-mesh-callers", 1)
+        ]
+    );
+    assert_eq!(
+        added(&[list(&["20880"], &["*"]), list(&["20881"], &["pay"])]),
+        [
+            one("istio-system/dubbo-mesh-callers", 1),
+            one("pay/dubbo-mesh-callers", 0)
+        ]
+    );
+}
+
+#[test]
+fn the_socket_is_for_clusters_of_callers_and_options_reach_every_part() {
+    let installation = Installation {
+        upstream: Upstream::TransportSocket,
+        block_all: true,
+        providers: Reach::from([("shop".into(), BTreeSet::from([20880]))]),
+        options: json!({"attachments": ["region"]})
+            .as_object()
+            .unwrap()
+            .clone(),
+        ..Installation::default()
+    };
+    let objects = render(&mesh(&[list(&["20880"], &["shop"])], installation));
+    let shown = shown(&objects);
+    let [(_, callers), (_, providers)] = &shown[..] else {
+        panic!("{shown:#?}")
+    };
+    let options = json!({
+        "@type": "type.googleapis.com/google.protobuf.Struct",
+        "value": {"attachments": ["region"]},
+    });
+    let vhosts: Vec<&Value> = callers
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|p| &p["match"]["routeConfiguration"]["vhost"]["name"])
+        .filter(|name| !name.is_null())
+        .collect();
+    assert_eq!(vhosts, ["allow_any", "block_all"]);
+    assert_eq!(
+        callers[5]["patch"]["value"],
+        json!({"transport_socket": {"name": "envoy.transport_sockets.dynamic_modules", "typed_config": {
+            "@type": "type.googleapis.com/xds.type.v3.TypedStruct",
+            "type_url": "type.googleapis.com/envoy.extensions.transport_sockets.dynamic_modules.v3.DynamicModuleTransportSocket",
+            "value": {
+                "dynamic_module_config": {"name": "dubbo_proxy_filter"},
+                "transport_socket_name": "http2_to_dubbo",
+                "transport_socket_config": options,
+            },
+        }}})
+    );
+    let typed = |patch: &Value| patch["patch"]["value"]["typed_config"]["filter_config"].clone();
+    assert_eq!(
+        [typed(&callers[0]), typed(&callers[1]), typed(&providers[0])],
+        [options.clone(), options.clone(), options.clone()]
+    );
+    let inbound = &providers[1]["patch"]["value"]["upstream_config"]["typed_config"]["value"];
+    assert_eq!(inbound["bridge_config"], options);
+}
+
+#[test]
+fn clusters_can_be_found_by_host_and_then_by_nothing_else() {
+    let installation = Installation {
+        cluster_match: ClusterMatch::Host,
+        ..Installation::default()
+    };
+    let mesh = mesh(&[list(&["20880"], &["shop"])], installation);
+    let by_port = |(_, patches): &(String, Value)| {
+        let of = |p: &Value| !p["match"]["cluster"].is_null();
+        patches.as_array().unwrap().iter().any(of)
+    };
+    assert!(!shown(&render(&mesh)).iter().any(by_port));
+    let key = ServiceKey::new("com.acme.Orders", "", "1.0.0").unwrap();
+    let host = key.host();
+    assert_eq!(names(&of_host(&host, &key, [20881], &mesh)), [""; 0]);
+    let expected = json!([{
+        "applyTo": "CLUSTER",
+        "match": on("SIDECAR_OUTBOUND", "cluster", json!({"portNumber": 20880, "service": host})),
+        "patch": {"operation": "MERGE", "value": {"upstream_config": bridge()}},
+    }]);
+    assert_eq!(
+        shown(&of_host(&host, &key, [20880, 20881], &mesh)),
+        [(format!("shop/{host}--clusters"), expected)]
+    );
+}
+
+#[test]
+fn without_a_section_there_are_none() {
+    let mesh = Mesh {
+        installation: None,
+        ..mesh(&[list(&["20880"], &["shop"])], Installation::default())
+    };
+    assert_eq!(names(&render(&mesh)), [""; 0]);
+}
+
+#[test]
+fn what_is_sent_reads_back_as_what_was_meant() {
+    let objects = render(&mesh(
+        &[list(&["20880"], &["shop"])],
+        Installation::default(),
+    ));
+    for object in &objects {
+        let resource = super::super::Resource::from(object);
+        assert_eq!(Object::decode(&resource).as_ref(), Ok(object));
+    }
+}
