@@ -17,12 +17,14 @@ use dubbo_codec::{Event, Frame, FrameHead, FrameKind, Piece, Splitter, Status};
 
 use crate::config::Config;
 use crate::header::HeaderSink;
-use crate::request::{self, Call, Class, Refusal};
+use crate::request::{self, Call, Refusal};
 use crate::response;
 
 mod kept;
+mod output;
 
 use kept::Kept;
+pub use output::{Noted, Output, ResponseHeaders};
 
 /// So many bytes of answers to a provider wait while a request goes out; more are dropped.
 const QUEUE_BYTES: usize = 4096;
@@ -71,63 +73,6 @@ enum Answer {
     Waiting,
     Begun,
     Ended,
-}
-
-/// What is to be sent.
-#[derive(Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Output {
-    /// Bytes for the provider.
-    pub to_provider: Vec<u8>,
-    /// The response's headers.
-    pub headers: Option<ResponseHeaders>,
-    /// The next bytes of the response's body.
-    pub body: Vec<u8>,
-    /// The response ends with them.
-    pub end: bool,
-    /// Neither side can be served any longer: close the connection to the provider, and reset the
-    /// response if it has begun.
-    pub abort: Option<&'static str>,
-    /// What happened, for metrics.
-    pub noted: Noted,
-}
-
-/// Status and headers of a response.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct ResponseHeaders {
-    /// The HTTP status.
-    pub status: u16,
-    /// The headers, without pseudo headers.
-    pub headers: Vec<(Vec<u8>, Vec<u8>)>,
-}
-
-/// What happened, for metrics.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Noted {
-    /// Heartbeats of the provider that were answered.
-    pub heartbeats: u32,
-    /// The provider said that it will close.
-    pub read_only: u32,
-    /// Responses to other calls.
-    pub late: u32,
-    /// Requests of the provider, which were refused.
-    pub callbacks: u32,
-    /// The frame was changed.
-    pub patched: bool,
-    /// The frame passed as it came, by its seal alone.
-    pub passed_on: bool,
-    /// The call was refused.
-    pub refused: Option<Class>,
-}
-
-impl HeaderSink for ResponseHeaders {
-    fn header(&mut self, name: &[u8], value: &[u8]) {
-        if !name.starts_with(b":") {
-            self.headers.push((name.to_vec(), value.to_vec()));
-        }
-    }
 }
 
 impl Exchange {
@@ -286,7 +231,7 @@ impl Exchange {
             (FrameKind::Request, false) => {
                 self.out.noted.callbacks += 1;
                 let text = "dubbo-mesh: a provider cannot call its consumer through the mesh";
-                self.to_provider(&Call::of_head(&head).error(Status::BAD_REQUEST, text));
+                self.tell_provider(&Call::of_head(&head).error(Status::BAD_REQUEST, text));
                 Incoming::Skipped
             }
             (_, true) => Incoming::Skipped,
@@ -297,8 +242,7 @@ impl Exchange {
     }
 
     fn is_awaited(&self, head: &FrameHead) -> bool {
-        let asked = matches!(&self.request, Request::Going { head: asked, .. } if asked.two_way && asked.id == head.id);
-        asked && self.answer == Answer::Waiting
+        matches!(&self.request, Request::Going { head: asked, .. } if asked.two_way && asked.id == head.id)
     }
 
     /// More of the provider's frame.
@@ -343,7 +287,7 @@ impl Exchange {
         match Event::parse(head, body) {
             Ok(Event::Heartbeat) if head.two_way => {
                 self.out.noted.heartbeats += 1;
-                self.to_provider(&head.heartbeat_reply().unwrap_or_default());
+                self.tell_provider(&head.heartbeat_reply().unwrap_or_default());
             }
             Ok(Event::ReadOnly) => self.out.noted.read_only += 1,
             _ => {}
@@ -351,7 +295,7 @@ impl Exchange {
     }
 
     /// An answer to the provider, not within the frame of the request.
-    fn to_provider(&mut self, bytes: &[u8]) {
+    fn tell_provider(&mut self, bytes: &[u8]) {
         match self.request {
             Request::Going { left: 1.., .. } if self.queued.len() < QUEUE_BYTES => {
                 self.queued.extend_from_slice(bytes);

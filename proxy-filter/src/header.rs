@@ -4,7 +4,7 @@
 //! attachment  Region = eu         dubbo.tag = gray    用户 = 张三
 //! header      region: eu          dubbo.tag: gray     %e7%94%a8%e6%88%b7: UTF-8''%E5%BC%A0%E4%B8%89
 //! ```
-//! This file owns the two encodings and the lists of what may pass. It must not know what a call is.
+//! This file owns the two encodings and, in `list`, what may pass. It must not know what a call is.
 //! Header names are lower case; the attachment's own spelling comes from the frame, or else from the
 //! list. Values that are not header text are written as RFC 8187 has it (section 3.2.1), and so are
 //! values that look as if they were.
@@ -13,7 +13,9 @@ use std::borrow::Cow;
 
 use dubbo_codec::{AttachmentValue, Text};
 
-use crate::names;
+mod list;
+
+pub(crate) use list::AllowList;
 
 /// Takes headers one after the other, pseudo headers first.
 pub trait HeaderSink {
@@ -29,178 +31,6 @@ impl HeaderSink for Vec<(Vec<u8>, Vec<u8>)> {
 
 /// What a value begins with that is not written as it is.
 const ENCODED: &str = "UTF-8''";
-
-/// Headers of HTTP and Envoy that no attachment becomes and that are never written back, not even
-/// under a prefix. What ends in `-` is a prefix.
-const DENIED: [&str; 20] = [
-    "x-envoy-",
-    "x-forwarded-",
-    "content-",
-    "proxy-",
-    "dubbo-mesh-",
-    "connection",
-    "keep-alive",
-    "te",
-    "trailer",
-    "transfer-encoding",
-    "upgrade",
-    "host",
-    "expect",
-    "via",
-    "http2-settings",
-    // Dubbo's own, which are told by headers of the table, decide which provider answers, or
-    // decide how it reads the arguments.
-    "path",
-    "interface",
-    "group",
-    "version",
-    "generic",
-];
-
-/// Whether a header never stands for an attachment: pseudo headers, what belongs to HTTP and Envoy,
-/// and what the filter itself says.
-pub(crate) fn is_denied(header: &[u8]) -> bool {
-    header.is_empty()
-        || header.starts_with(b":")
-        || DENIED.iter().any(|denied| match denied.ends_with('-') {
-            true => header.starts_with(denied.as_bytes()),
-            false => header == denied.as_bytes(),
-        })
-        || names::TABLE.iter().any(|row| header == row.name.as_bytes())
-}
-
-/// Which attachments are headers, and how headers that are new are spelled as attachments.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct AllowList {
-    exact: Vec<Entry>,
-    prefixes: Vec<Entry>,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Entry {
-    /// As the attachment is spelled.
-    spelled: String,
-    /// As the header is: lower case, encoded.
-    header: String,
-}
-
-impl AllowList {
-    /// Reads names and `prefix*`. The error is a sentence about the one that cannot be.
-    pub(crate) fn new<'s>(patterns: impl IntoIterator<Item = &'s str>) -> Result<Self, String> {
-        let mut list = Self::default();
-        for pattern in patterns {
-            let (spelled, is_prefix) = match pattern.strip_suffix('*') {
-                Some(prefix) => (prefix, true),
-                None => (pattern, false),
-            };
-            if spelled.contains('*') {
-                return Err(format!("`{pattern}`: a `*` can only be the last character"));
-            }
-            if spelled.is_empty() && !is_prefix {
-                return Err("an attachment's name is not empty".into());
-            }
-            let header = encode_name(spelled).into_owned();
-            let denied = if is_prefix {
-                denies_prefix(&header)
-            } else {
-                is_denied(header.as_bytes())
-            };
-            if denied {
-                return Err(format!(
-                    "`{pattern}` is never taken from a caller nor written back"
-                ));
-            }
-            let entries = if is_prefix {
-                &mut list.prefixes
-            } else {
-                &mut list.exact
-            };
-            if entries.iter().any(|entry| entry.header == header) {
-                return Err(format!(
-                    "`{pattern}` stands twice, upper case does not tell them apart"
-                ));
-            }
-            entries.push(Entry {
-                spelled: spelled.into(),
-                header,
-            });
-        }
-        Ok(list)
-    }
-
-    /// The header of an attachment that is on the list.
-    pub(crate) fn header_of(&self, attachment: &str) -> Option<Cow<'_, str>> {
-        let same = |entry: &&Entry| entry.spelled.eq_ignore_ascii_case(attachment);
-        if let Some(entry) = self.exact.iter().find(same) {
-            return Some(Cow::Borrowed(&entry.header));
-        }
-        let begins = |entry: &Entry| {
-            let begin = attachment.as_bytes().get(..entry.spelled.len());
-            begin.is_some_and(|begin| begin.eq_ignore_ascii_case(entry.spelled.as_bytes()))
-        };
-        if !self.prefixes.iter().any(begins) || attachment.is_empty() {
-            return None;
-        }
-        let header = encode_name(attachment).into_owned();
-        (!is_denied(header.as_bytes())).then_some(Cow::Owned(header))
-    }
-
-    /// Whether a header stands for an attachment of the list.
-    pub(crate) fn admits(&self, header: &[u8]) -> bool {
-        self.exact
-            .iter()
-            .any(|entry| entry.header.as_bytes() == header)
-            || (self
-                .prefixes
-                .iter()
-                .any(|entry| header.starts_with(entry.header.as_bytes()))
-                && !is_denied(header))
-    }
-
-    /// How the attachment is spelled that a header of the list stands for; the list's own spelling,
-    /// lower case behind a prefix. `None` if it is on the list but is no attachment's name.
-    pub(crate) fn spelling(&self, header: &[u8]) -> Option<String> {
-        if let Some(entry) = self
-            .exact
-            .iter()
-            .find(|entry| entry.header.as_bytes() == header)
-        {
-            return Some(entry.spelled.clone());
-        }
-        let longest = self
-            .prefixes
-            .iter()
-            .filter(|entry| header.starts_with(entry.header.as_bytes()));
-        let entry = longest.max_by_key(|entry| entry.header.len())?;
-        let rest = decode_name(header.get(entry.header.len()..)?)?;
-        Some(format!("{}{rest}", entry.spelled))
-    }
-
-    /// Whether the list itself spells an attachment so.
-    pub(crate) fn spells(&self, attachment: &str) -> bool {
-        self.exact.iter().any(|entry| entry.spelled == attachment)
-    }
-
-    /// Whether an attachment stands on the list by its name, however spelled.
-    pub(crate) fn names(&self, attachment: &str) -> bool {
-        let mut exact = self.exact.iter();
-        exact.any(|entry| entry.spelled.eq_ignore_ascii_case(attachment))
-    }
-
-    /// The patterns, for a fingerprint.
-    pub(crate) fn patterns(&self) -> impl Iterator<Item = (&str, bool)> {
-        let exact = self.exact.iter().map(|entry| (&*entry.spelled, false));
-        exact.chain(self.prefixes.iter().map(|entry| (&*entry.spelled, true)))
-    }
-}
-
-/// Whether all that begins so is denied.
-fn denies_prefix(header: &str) -> bool {
-    header.starts_with(':')
-        || DENIED
-            .iter()
-            .any(|denied| denied.ends_with('-') && header.starts_with(denied))
-}
 
 /// An attachment's name as a header's: lower case; what is no token (RFC 9110 section 5.6.2), and
 /// `%` itself, percent-encoded.
@@ -315,7 +145,7 @@ fn push_percent(text: &mut String, byte: u8, digits: &[u8; 16]) {
     text.extend(['%', digit(byte >> 4), digit(byte)]);
 }
 
-fn percent_decode(mut text: &[u8]) -> Option<Vec<u8>> {
+pub(crate) fn percent_decode(mut text: &[u8]) -> Option<Vec<u8>> {
     let mut bytes = Vec::with_capacity(text.len());
     while let [first, rest @ ..] = text {
         text = rest;
@@ -333,26 +163,31 @@ fn percent_decode(mut text: &[u8]) -> Option<Vec<u8>> {
     Some(bytes)
 }
 
-/// A name as a segment of a path: unreserved characters and `$` as they are (RFC 3986 section 2.3),
-/// anything else encoded, so that no proxy has anything to normalise in it. `None` for what could
-/// be taken for another path, and for lone surrogates.
-pub(crate) fn path_segment(text: Text<'_>) -> Option<String> {
-    let mut segment = String::new();
-    for c in text.chars() {
-        match c.ok()? {
-            c if c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_' | '~' | '$') => {
-                segment.push(c)
-            }
-            '/' | '\\' | '\0'..' ' | '\x7f' => return None,
-            c => {
-                let mut bytes = [0; 4];
-                for byte in c.encode_utf8(&mut bytes).bytes() {
-                    push_percent(&mut segment, byte, b"0123456789ABCDEF");
+/// Appends a name as a segment of a path: unreserved characters and `$` as they are (RFC 3986
+/// section 2.3), anything else encoded, so that no proxy has anything to normalise in it. False for
+/// what could be taken for another path, and for lone surrogates.
+pub(crate) fn push_segment(path: &mut String, text: Text<'_>) -> bool {
+    let is_plain =
+        |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~' | b'$');
+    let start = path.len();
+    match text.as_str() {
+        Some(text) if text.bytes().all(is_plain) => path.push_str(text),
+        _ => {
+            for c in text.chars() {
+                let Ok(c) = c else { return false };
+                if matches!(c, '/' | '\\' | '\0'..=' ' | '\x7f') {
+                    return false;
+                }
+                for byte in c.encode_utf8(&mut [0; 4]).bytes() {
+                    match is_plain(byte) {
+                        true => path.push(char::from(byte)),
+                        false => push_percent(path, byte, b"0123456789ABCDEF"),
+                    }
                 }
             }
         }
     }
-    (!matches!(&*segment, "" | "." | "..")).then_some(segment)
+    !matches!(&path[start..], "" | "." | "..")
 }
 
 #[cfg(test)]
@@ -430,80 +265,10 @@ mod tests {
             ("", None),
             ("a\nb", None),
         ] {
-            assert_eq!(
-                path_segment(Text::new(name)).as_deref(),
-                segment,
-                "{name:?}"
-            );
+            let mut path = String::from("/");
+            let is_segment = push_segment(&mut path, Text::new(name));
+            assert_eq!(is_segment.then(|| &path[1..]), segment, "{name:?}");
         }
-    }
-
-    #[test]
-    fn a_list_knows_names_and_prefixes() {
-        let list = AllowList::new(["dubbo.tag", "X-B3-TraceId", "X-Acme-*"]).unwrap();
-        for (name, header) in [
-            ("dubbo.tag", Some("dubbo.tag")),
-            ("x-b3-traceid", Some("x-b3-traceid")),
-            ("X-B3-TraceId", Some("x-b3-traceid")),
-            ("x-ACME-Region", Some("x-acme-region")),
-            ("x-acm", None),
-            ("dubbo.tag2", None),
-        ] {
-            assert_eq!(list.header_of(name).as_deref(), header, "{name}");
-        }
-        for (header, name) in [
-            ("x-b3-traceid", Some("X-B3-TraceId")),
-            ("x-acme-a%20b", Some("X-Acme-a b")),
-            ("x-acme-%ff", None),
-            ("region", None),
-        ] {
-            assert_eq!(
-                list.spelling(header.as_bytes()).as_deref(),
-                name,
-                "{header}"
-            );
-        }
-    }
-
-    #[test]
-    fn what_is_denied_passes_under_no_prefix() {
-        let all = AllowList::new(["*"]).unwrap();
-        for name in [
-            "content-length",
-            "Content-Type",
-            "X-Envoy-Original-Path",
-            "x-forwarded-for",
-            "TE",
-            "host",
-            "connection",
-            "proxy-authorization",
-            "dubbo-mesh-seal",
-            "dubbo-status",
-            "tri-service-version",
-            "path",
-            "interface",
-            "group",
-            "version",
-            "generic",
-            "",
-        ] {
-            assert_eq!(all.header_of(name), None, "{name}");
-            assert!(!all.admits(name.to_ascii_lowercase().as_bytes()), "{name}");
-        }
-        assert!(!all.admits(b":authority"));
-        assert_eq!(all.header_of("contention").as_deref(), Some("contention"));
-        for pattern in [
-            "host",
-            "Content-*",
-            "x-envoy-retry-*",
-            "a*b",
-            "",
-            "tri-service-group",
-            "*a*",
-        ] {
-            assert!(AllowList::new([pattern]).is_err(), "{pattern}");
-        }
-        assert!(AllowList::new(["Region", "region"]).is_err());
     }
 
     proptest! {

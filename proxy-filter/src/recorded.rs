@@ -7,7 +7,8 @@ use dubbo_codec::{Frame, Limits};
 
 /// A line of `fixtures/frames`.
 pub(crate) struct Recorded {
-    pub(crate) version: &'static str,
+    /// Of Dubbo, and what else is in the file's name.
+    pub(crate) version: String,
     pub(crate) case: String,
     /// The consumer sent it.
     pub(crate) by_consumer: bool,
@@ -24,23 +25,24 @@ pub(crate) fn all() -> &'static [Recorded] {
 
 fn read() -> Vec<Recorded> {
     let mut frames = Vec::new();
-    for version in [
-        "2.6.12",
-        "2.7.23",
-        "3.1.11",
-        "3.2.16",
-        "3.3.6",
-        "2.7.23-other",
-    ] {
-        let name = format!("../fixtures/frames/dubbo-{version}.tsv");
-        let file =
-            std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(name)).unwrap();
-        for line in file.lines() {
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/frames");
+    let mut files: Vec<_> = std::fs::read_dir(dir)
+        .unwrap()
+        .map(|file| file.unwrap().path())
+        .collect();
+    files.sort();
+    for file in files
+        .iter()
+        .filter(|file| file.extension().is_some_and(|kind| kind == "tsv"))
+    {
+        let name = file.file_stem().unwrap().to_str().unwrap();
+        let version = name.strip_prefix("dubbo-").unwrap_or(name);
+        for line in std::fs::read_to_string(file).unwrap().lines() {
             let mut columns = line.split('\t');
             let mut column = || columns.next().unwrap_or_default();
             let (case, side, frame, meaning) = (column(), column(), column(), column());
             frames.push(Recorded {
-                version,
+                version: version.into(),
                 case: case.into(),
                 by_consumer: side == "C",
                 bytes: unhex(frame),
@@ -63,7 +65,7 @@ pub(crate) fn response(version: &str, case: &str) -> Vec<u8> {
 }
 
 fn one(version: &str, case: &str, by_consumer: bool) -> Vec<u8> {
-    let is = |r: &Recorded| (r.version, &*r.case, r.by_consumer) == (version, case, by_consumer);
+    let is = |r: &Recorded| (&*r.version, &*r.case, r.by_consumer) == (version, case, by_consumer);
     all()
         .iter()
         .find(|r| is(r))

@@ -4,9 +4,8 @@
 //! caller's half     frame ─────────────> headers, sealed          refused: a Dubbo error at once
 //! provider's half   frame + headers ───> the same bytes, or a patch
 //! ```
-//! The body of the HTTP request is the frame as it is. This file owns what the two directions share
-//! with the rest of the filter; [`told`](self) what a frame says is told in one place for both, so
-//! they cannot disagree. It must not know how headers and bodies travel.
+//! The body of the HTTP request is the frame as it is. What a frame says is told in one place for both
+//! directions (`told`), so they cannot disagree. This module must not know how headers and bodies travel.
 
 use dubbo_codec::{
     Error, ErrorKind, Frame, FrameHead, FrameKind, Reply, Request, RequestPeek, Serialization,
@@ -18,12 +17,15 @@ pub use crate::header::HeaderSink;
 use crate::names;
 use crate::seal::Sum;
 
+mod changes;
 mod refusal;
 mod told;
+mod triple;
 mod write_back;
 
 pub use refusal::{Class, Refusal};
 use told::Told;
+pub use triple::triple_authority;
 pub use write_back::{is_untouched, write_back};
 
 /// What must be kept of a call to answer it.
@@ -165,8 +167,8 @@ fn unread(
 
 fn emit(head: &FrameHead, told: &Told<'_>, config: &Config, sink: &mut impl HeaderSink) {
     let mut sum = Sum::default();
-    let mut header = |name: &str, value: &str| {
-        if write_back::takes_part(name.as_bytes(), config) {
+    let mut header = |name: &str, value: &str, takes_part: bool| {
+        if takes_part {
             config
                 .sealer
                 .add(&mut sum, name.as_bytes(), value.as_bytes());

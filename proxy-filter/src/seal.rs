@@ -57,7 +57,13 @@ impl Sealer {
     /// The seal of a frame with this head and these headers.
     pub(crate) fn seal(&self, head: &FrameHead, whole: bool, sum: Sum) -> String {
         let origin = self.origin(head, whole);
-        format!("{origin:016x}{:016x}", self.key.hash_one((origin, sum.0)))
+        let mut seal = String::with_capacity(32);
+        for number in [origin, self.key.hash_one((origin, sum.0))] {
+            let digit =
+                |shift: u32| char::from(b"0123456789abcdef"[(number >> shift & 0xf) as usize]);
+            seal.extend((0..16).rev().map(|place| digit(place * 4)));
+        }
+        seal
     }
 
     /// What `seal` says of a frame with this head and these headers.

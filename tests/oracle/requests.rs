@@ -29,7 +29,7 @@ fn split_map(text: &str) -> (&str, Vec<String>) {
 }
 
 /// What the frame means when one attachment is set, by Dubbo's own reading of the original.
-fn with(meaning: &str, key: &str, value: Option<&str>) -> String {
+pub(super) fn with(meaning: &str, key: &str, value: Option<&str>) -> String {
     let (before, mut entries) = split_map(meaning);
     let prefix = format!("{}=", quote(Text::new(key)));
     let found = entries.iter().position(|entry| entry.starts_with(&prefix));

@@ -3,6 +3,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::recorded::{self, frame};
+use crate::request::Class;
 
 type Headers = Vec<(Vec<u8>, Vec<u8>)>;
 

@@ -149,3 +149,11 @@ impl Why {
         }
     }
 }
+
+/// What of a peer's text may stand in ours: its beginning, and nothing that does not print.
+pub(super) fn cut(text: &str) -> String {
+    text.chars()
+        .take(120)
+        .flat_map(char::escape_debug)
+        .collect()
+}

@@ -10,13 +10,18 @@ use dubbo_codec::{
     Target, Text,
 };
 
-use super::refusal::{Class, Why};
+use super::refusal::{Class, Why, cut};
 use crate::config::{Config, CustomPaths, Generic, OverLimit};
-use crate::header::{encode_text, encode_value, path_segment};
+use crate::header::{encode_text, encode_value, push_segment};
 use crate::names;
 
 /// The methods by which generic calls are made.
 const INVOKE: [&str; 2] = ["$invoke", "$invokeAsync"];
+
+/// How many headers of the table a request has at most, and how many bytes their names and the
+/// values of known length have together.
+pub(super) const OWN_HEADERS: usize = 13;
+pub(super) const OWN_BYTES: usize = 320;
 
 /// What a call says of itself.
 #[derive(Debug)]
@@ -49,8 +54,8 @@ impl<'a> Told<'a> {
     pub(super) fn of_request(request: &Request<'a>, config: &Config) -> Result<Self, Why> {
         let target = request.target();
         let attachments = request.attachments();
-        let key = service(&target, config)?;
-        let mut told = Self::of_names(&key, request.peek(), config)?;
+        let (key, own_path) = service(&target, config)?;
+        let mut told = Self::of_names(&key, own_path.as_deref(), request.peek(), config)?;
         let text = |key| attachments.text(key).filter(|text| !text.is_empty());
         if told.generic.is_some() {
             told.generic = text("generic").map(encode_text).or(told.generic);
@@ -80,7 +85,7 @@ impl<'a> Told<'a> {
             .map_or(Cow::Borrowed(""), |version| version.to_str_lossy());
         let key = ServiceKey::new(interface, "", &version)
             .map_err(|e| Why::new(Class::NoName, e.to_string()))?;
-        let told = Self::of_names(&key, peek, config)?;
+        let told = Self::of_names(&key, None, peek, config)?;
         told.over_limit(config).map_or(Ok(told), Err)
     }
 
@@ -101,7 +106,12 @@ impl<'a> Told<'a> {
         }
     }
 
-    fn of_names(key: &ServiceKey, peek: &RequestPeek<'a>, config: &Config) -> Result<Self, Why> {
+    fn of_names(
+        key: &ServiceKey,
+        own_path: Option<&str>,
+        peek: &RequestPeek<'a>,
+        config: &Config,
+    ) -> Result<Self, Why> {
         let calls_by_name = INVOKE.iter().any(|invoke| peek.method == *invoke);
         match (calls_by_name, peek.is_generic(), config.generic) {
             (true, false, _) => {
@@ -126,12 +136,11 @@ impl<'a> Told<'a> {
             let text = "interface, group or version is no Unicode text";
             return Err(Why::new(Class::NoName, text));
         }
-        let [meant, written] = [peek.effective_method(), peek.method]
-            .map(|method| path(Text::new(key.interface()), method));
+        let of = |method| path(own_path.unwrap_or(key.interface()), method);
         let (path, other_path) = match (peek.is_generic(), config.generic) {
-            (false, _) => (written?, None),
-            (true, Generic::Invoke) => (written?, meant.ok()),
-            (true, _) => (meant?, written.ok()),
+            (false, _) => (of(peek.method)?, None),
+            (true, Generic::Invoke) => (of(peek.method)?, of(peek.effective_method()).ok()),
+            (true, _) => (of(peek.effective_method())?, of(peek.method).ok()),
         };
         let told = |name: &str| {
             (!name.is_empty()).then(|| encode_text(Text::new(name)).into_owned().into())
@@ -150,47 +159,52 @@ impl<'a> Told<'a> {
         })
     }
 
-    /// All of it, pseudo headers first.
-    pub(super) fn headers(&self, head: &FrameHead, header: &mut impl FnMut(&str, &str)) {
-        header(names::METHOD, "POST");
-        header(names::SCHEME, "http");
-        header(names::AUTHORITY, &self.authority);
-        header(names::PATH, &self.path);
-        header(names::CONTENT_TYPE, names::CONTENT_TYPE_DUBBO);
+    /// All of it, pseudo headers first; of each header, whether it would be written back.
+    pub(super) fn headers(&self, head: &FrameHead, header: &mut impl FnMut(&str, &str, bool)) {
+        header(names::METHOD, "POST", false);
+        header(names::SCHEME, "http", false);
+        header(names::AUTHORITY, &self.authority, false);
+        header(names::PATH, &self.path, true);
+        header(names::CONTENT_TYPE, names::CONTENT_TYPE_DUBBO, false);
         let optional = [
-            (names::VERSION, &self.version),
-            (names::GROUP, &self.group),
-            (names::APPLICATION, &self.application),
-            (names::GENERIC, &self.generic),
+            (names::VERSION, &self.version, true),
+            (names::GROUP, &self.group, true),
+            (names::APPLICATION, &self.application, false),
+            (names::GENERIC, &self.generic, false),
         ];
-        for (name, value) in optional {
-            value.iter().for_each(|value| header(name, value));
+        for (name, value, takes_part) in optional {
+            value
+                .iter()
+                .for_each(|value| header(name, value, takes_part));
         }
         if let Some(millis) = self.deadline_ms {
-            header(names::TIMEOUT, &millis.to_string());
+            header(names::TIMEOUT, &millis.to_string(), false);
         }
-        header(names::SERIALIZATION, &named(head.serialization));
+        header(names::SERIALIZATION, &named(head.serialization), false);
         if !head.two_way {
-            header(names::ONE_WAY, "true");
+            header(names::ONE_WAY, "true", false);
         }
         if self.whole {
             self.attachments
                 .iter()
-                .for_each(|shown| header(&shown.header, &shown.value));
+                .for_each(|shown| header(&shown.header, &shown.value, true));
         }
     }
 
     /// Why these are too many headers, if they are.
     fn over_limit(&self, config: &Config) -> Option<Why> {
-        // The seal, which is not among them, and what a head may add.
-        let (mut count, mut bytes) = (1, 64);
-        let head = FrameHead::parse(b"\xda\xbb\x82\0\0\0\0\0\0\0\0\0\0\0\0\0")
-            .ok()
-            .flatten()?;
-        self.headers(&head, &mut |name, value| {
-            count += 1;
-            bytes += name.len() + value.len();
-        });
+        let optional = [&self.version, &self.group, &self.application, &self.generic];
+        let values = optional
+            .iter()
+            .filter_map(|value| value.as_deref())
+            .map(str::len);
+        let attachments: &[Shown<'_>] = if self.whole { &self.attachments } else { &[] };
+        let shown = attachments
+            .iter()
+            .map(|shown| shown.header.len() + shown.value.len());
+        let count = OWN_HEADERS + attachments.len();
+        let bytes =
+            OWN_BYTES + self.authority.len() + self.path.len() + values.chain(shown).sum::<usize>();
         let limits = &config.limits;
         let is_over = count > limits.headers as usize || bytes > limits.header_bytes as usize;
         let text = || {
@@ -203,8 +217,12 @@ impl<'a> Told<'a> {
     }
 }
 
-/// The service that is called, if the call itself leaves no doubt about it.
-fn service(target: &Target<'_>, config: &Config) -> Result<ServiceKey, Why> {
+/// The service that is called, if the call itself leaves no doubt about it, and the path by which
+/// the provider finds it where that is not the interface's.
+fn service<'a>(
+    target: &Target<'a>,
+    config: &Config,
+) -> Result<(ServiceKey, Option<Cow<'a, str>>), Why> {
     if target.unresolved {
         let text = "one of path, interface, group and version is no plain value";
         return Err(Why::new(Class::NoName, text));
@@ -216,32 +234,37 @@ fn service(target: &Target<'_>, config: &Config) -> Result<ServiceKey, Why> {
     let is_own = path
         .strip_suffix(key.interface())
         .is_some_and(|rest| rest.is_empty() || rest.ends_with('/'));
-    if !is_own && config.custom_paths == CustomPaths::Refuse {
-        let text = format!(
-            "the path `{}` is not that of the interface `{}`; option `custom_paths`",
-            shortened(&path),
-            shortened(key.interface())
-        );
-        return Err(Why::new(Class::CustomPath, text));
-    }
-    Ok(key)
-}
-
-fn path(interface: Text<'_>, method: Text<'_>) -> Result<String, Why> {
-    match (path_segment(interface), path_segment(method)) {
-        (Some(interface), Some(method)) => Ok(format!("/{interface}/{method}")),
-        _ => {
-            let [interface, method] =
-                [interface, method].map(|name| shortened(&name.to_str_lossy()));
-            let text = format!("`{interface}` and `{method}` make no path");
-            Err(Why::new(Class::NoName, text))
+    match (is_own, config.custom_paths) {
+        (true, _) | (false, CustomPaths::Trust) => Ok((key, None)),
+        (false, CustomPaths::Show) => Ok((key, Some(path))),
+        (false, CustomPaths::Refuse) => {
+            let text = format!(
+                "the path `{}` is not that of the interface `{}`; option `custom_paths`",
+                cut(&path),
+                cut(key.interface())
+            );
+            Err(Why::new(Class::CustomPath, text))
         }
     }
 }
 
-/// At most so much of a peer's name stands in an error.
-fn shortened(name: &str) -> String {
-    name.chars().take(100).collect()
+/// `/<service>/<method>`; a service of a path of its own may have several segments.
+fn path(service: &str, method: Text<'_>) -> Result<String, Why> {
+    let mut path = String::with_capacity(service.len() + 32);
+    let segments = service.split('/').map(Text::new).chain([method]);
+    let is_path = segments.fold(true, |so_far, segment| {
+        path.push('/');
+        so_far && push_segment(&mut path, segment)
+    });
+    if is_path {
+        return Ok(path);
+    }
+    let text = format!(
+        "`{}` and `{}` make no path",
+        cut(service),
+        cut(&method.to_str_lossy())
+    );
+    Err(Why::new(Class::NoName, text))
 }
 
 /// The name of a serialization, or else its number.

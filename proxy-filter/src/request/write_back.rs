@@ -10,9 +10,10 @@
 
 use std::borrow::Cow;
 
-use dubbo_codec::{ErrorKind, Frame, FrameHead, Patch, Request, RequestEdit};
+use dubbo_codec::{ErrorKind, Frame, FrameHead, Patch, Request};
 
-use super::refusal::{Class, Refusal, Why};
+use super::changes::{Changes, cannot_change};
+use super::refusal::{Class, Refusal, Why, cut};
 use super::told::Told;
 use crate::config::{Config, Unreadable};
 use crate::header::decode_text;
@@ -23,7 +24,7 @@ use crate::seal::{Sum, Verdict};
 const NO_VERSION: &str = "0.0.0";
 
 /// Whether a header is one that would be written back.
-pub(super) fn takes_part(name: &[u8], config: &Config) -> bool {
+fn takes_part(name: &[u8], config: &Config) -> bool {
     [names::PATH, names::VERSION, names::GROUP]
         .iter()
         .any(|own| name == own.as_bytes())
@@ -311,102 +312,10 @@ fn spelled(header: &[u8], request: &Request<'_>, config: &Config) -> Vec<String>
     names
 }
 
-/// Changes that are asked for.
-#[derive(Debug, Default)]
-struct Changes {
-    version: Option<String>,
-    attachments: Vec<Change>,
-}
-
-#[derive(Debug)]
-struct Change {
-    name: String,
-    value: Option<String>,
-    required: bool,
-}
-
-impl Changes {
-    fn push(&mut self, name: &str, value: Option<&str>, required: bool) {
-        self.attachments.push(Change {
-            name: name.into(),
-            value: value.map(Into::into),
-            required,
-        });
-    }
-
-    fn patch<'a>(
-        &self,
-        head: &FrameHead,
-        request: &Request<'a>,
-        config: &Config,
-    ) -> Result<Option<Patch<'a>>, Why> {
-        if self.version.is_none() && self.attachments.is_empty() {
-            return Ok(None);
-        }
-        let some = |patch: Patch<'a>| (!patch.is_empty()).then_some(patch);
-        if let Ok(patch) = request.patch(head, &self.edit(false), &config.frames) {
-            return Ok(some(patch));
-        }
-        let Some(required) = self.required() else {
-            return Ok(None);
-        };
-        let patch = request.patch(head, &self.edit(true), &config.frames);
-        patch.map(some).map_err(|error| match error.kind() {
-            ErrorKind::Unsupported => cannot_change(required, head),
-            _ => Why::new(
-                Class::CannotChange,
-                format!("a change of `{required}` cannot be written: {error}"),
-            ),
-        })
-    }
-
-    fn edit(&self, required_only: bool) -> RequestEdit<'_> {
-        let mut edit = RequestEdit::new();
-        if let Some(version) = &self.version {
-            edit.version(version);
-        }
-        for change in self
-            .attachments
-            .iter()
-            .filter(|change| change.required || !required_only)
-        {
-            match &change.value {
-                Some(value) => edit.set(&change.name, value),
-                None => edit.remove(&change.name),
-            };
-        }
-        edit
-    }
-
-    /// The name of a change that must not be left out.
-    fn required(&self) -> Option<&str> {
-        let attachment = self
-            .attachments
-            .iter()
-            .find(|change| change.required)
-            .map(|change| &*change.name);
-        self.version.as_ref().map(|_| names::VERSION).or(attachment)
-    }
-}
-
 fn no_text(header: &[u8]) -> Why {
     let text = format!(
         "the header `{}` is no text",
         cut(&String::from_utf8_lossy(header))
     );
     Why::new(Class::BadHeader, text)
-}
-
-fn cannot_change(name: &str, head: &FrameHead) -> Why {
-    let text = format!(
-        "`{}` was changed, but {} bodies cannot be changed",
-        cut(name),
-        head.serialization
-    );
-    Why::new(Class::CannotChange, text)
-}
-
-/// At most so much of a header stands in an error.
-fn cut(text: &str) -> String {
-    text.chars().take(200).collect()
 }

@@ -93,6 +93,49 @@ fn statuses() {
     assert!((0..=255).all(|status| http_status(Status(status)) != 503));
 }
 
+/// The rows of the documentation's table under `heading`: the numbers of the first column, and that of
+/// the second.
+fn documented(heading: &str) -> Vec<(Vec<u16>, u16)> {
+    let readme = include_str!("../../README.md");
+    let (_, table) = readme.split_once(heading).unwrap();
+    let rows = table
+        .lines()
+        .skip(2)
+        .take_while(|line| line.starts_with('|'));
+    let row = |line: &str| {
+        let mut columns = line.split('|').skip(1).map(|column| {
+            let numbers = column.split(|c: char| !c.is_ascii_alphanumeric());
+            numbers
+                .filter_map(|number| number.parse().ok())
+                .collect::<Vec<u16>>()
+        });
+        (columns.next().unwrap(), columns.next().unwrap()[0])
+    };
+    rows.map(row).collect()
+}
+
+#[test]
+fn the_documentation_has_the_same_statuses() {
+    let rows = documented("| Dubbo status of the response | `:status` |");
+    let told = |status| {
+        rows.iter()
+            .find(|(from, _)| from.contains(&status))
+            .map_or(500, |(_, to)| *to)
+    };
+    assert_eq!((rows.len(), rows[5].1, rows[6].1), (7, 500, 204));
+    assert!((0..=255).all(|status| told(status) == http_status(Status(status as u8))));
+    let rows = documented(
+        "| HTTP status of an answer that is no Dubbo frame | Dubbo status for the caller |",
+    );
+    assert_eq!((rows.len(), rows[0].1, rows[5].1), (6, 50, 80));
+    let told = |status| match rows[1..5].iter().find(|(from, _)| from.contains(&status)) {
+        Some((_, to)) => *to,
+        None if status / 100 == 2 => 50,
+        None => 80,
+    };
+    assert!((0..1000).all(|status| told(status) == u16::from(dubbo_status(status).0)));
+}
+
 #[test]
 fn recorded_answers_have_their_headers() {
     for (version, case, expected) in [
@@ -297,6 +340,17 @@ fn an_error_in_another_serialization_is_told_again() {
     );
 }
 
+/// An error without a text is passed on if it is in the call's serialization.
+#[test]
+fn an_error_without_a_text_stays_one() {
+    let call = call(&recorded::request("2.6.12", "hello"));
+    let null = b"\xda\xbb\x02\x50\0\0\0\0\0\0\0\0\0\0\0\x01N";
+    assert_eq!(reply(&call, 500, &ours(), null), null);
+    let null = b"\xda\xbb\x17\x50\0\0\0\0\0\0\0\0\0\0\0\x05\0\0\0\x01\xaf";
+    let expected = (0, Serialization::HESSIAN2, 80, String::new());
+    assert_eq!(error(&reply(&call, 500, &ours(), null)), expected);
+}
+
 #[test]
 fn local_replies_of_envoy_are_told_to_the_caller() {
     let text: Headers = vec![(b"content-type".to_vec(), b"text/plain".to_vec())];
@@ -351,6 +405,14 @@ fn local_replies_of_envoy_are_told_to_the_caller() {
     let one_way = call(&recorded::request("3.3.6", "oneway"));
     assert_eq!(reply(&one_way, 503, &text, b"no healthy upstream"), b"");
     assert_eq!(reply(&one_way, 204, &Headers::new(), b""), b"");
+    let answer = recorded::response("3.3.6", "hello");
+    assert_eq!(
+        (
+            reply(&one_way, 200, &ours(), &answer),
+            streamed(&one_way, &answer)
+        ),
+        (vec![], None)
+    );
 }
 
 #[test]
