@@ -6,6 +6,11 @@
 
 #![expect(clippy::unwrap_used, reason = "everything here is part of a test")]
 
+mod bridge;
+mod calls;
+mod events;
+mod failures;
+mod load;
 mod module;
 mod observe;
 mod sniff;
@@ -13,10 +18,12 @@ mod sniff;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::Value;
-use support::{Deed, Envoy, EnvoySettings, Methods, module_dir, wait_until};
+use serde_json::{Value, json};
+use support::{CallAnswer, Deed, Envoy, EnvoySettings, Methods, module_dir, shipped, wait_until};
 
 const SOON: Duration = Duration::from_secs(10);
+/// What a caller is told whom Envoy denies a call.
+const DENIED: &str = "dubbo-mesh: HTTP status 403: RBAC: access denied";
 const GREETER: &str = "com.acme.Greeter";
 
 /// An Envoy with our module.
@@ -68,4 +75,63 @@ async fn metric(envoy: &Envoy, name: &str, expected: u64) {
 fn echo(name: &str) -> Methods {
     let name = name.to_owned();
     Arc::new(move |_, argument| Deed::Return(format!("{argument} from {name}")))
+}
+
+/// How calls get from Envoy to a provider.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Way {
+    /// One connection a call.
+    Bridge,
+    /// All calls on one.
+    Socket,
+}
+
+const WAYS: [Way; 2] = [Way::Bridge, Way::Socket];
+const ROUTES: &str = "/static_resources/listeners/0/filter_chains/0/filters/1/typed_config/route_config/virtual_hosts/0/routes";
+const HTTP_FILTERS: &str =
+    "/static_resources/listeners/0/filter_chains/0/filters/1/typed_config/http_filters";
+
+/// The shipped configuration of the caller's side, with both of its clusters this way: v1 at port 20881
+/// and v2 at 20882.
+fn caller(way: Way) -> Value {
+    let mut bootstrap = shipped("caller");
+    let clusters = json!([cluster(way, "v1", &[20881]), cluster(way, "v2", &[20882])]);
+    set(&mut bootstrap, "/static_resources/clusters", clusters);
+    bootstrap
+}
+
+/// A cluster as it is shipped, with this name and the providers at these ports.
+fn cluster(way: Way, name: &str, ports: &[u16]) -> Value {
+    let shipped = shipped("caller");
+    let number = match way {
+        Way::Bridge => 0,
+        Way::Socket => 1,
+    };
+    let mut cluster = shipped["static_resources"]["clusters"][number].clone();
+    let endpoint = |port: &u16| {
+        let address = json!({"socket_address": {"address": "127.0.0.1", "port_value": port}});
+        json!({"endpoint": {"address": address}})
+    };
+    let endpoints: Vec<_> = ports.iter().map(endpoint).collect();
+    cluster["name"] = json!(name);
+    cluster["load_assignment"] =
+        json!({"cluster_name": name, "endpoints": [{"lb_endpoints": endpoints}]});
+    cluster
+}
+
+/// Puts an HTTP filter before the router.
+fn add_http_filter(bootstrap: &mut Value, filter: Value) {
+    let filters = bootstrap.pointer_mut(HTTP_FILTERS).unwrap();
+    filters.as_array_mut().unwrap().insert(0, filter);
+}
+
+fn answered(text: &str) -> Result<CallAnswer, String> {
+    ended(20, text)
+}
+
+fn ended(status: u8, text: &str) -> Result<CallAnswer, String> {
+    Ok(CallAnswer {
+        status,
+        text: text.to_owned(),
+    })
 }

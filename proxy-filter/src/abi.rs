@@ -58,7 +58,6 @@ pub(crate) const IO_SUCCESS: u32 = 0;
 pub(crate) const IO_AGAIN: u32 = 1;
 /// `log_level`.
 pub(crate) const LOG_INFO: u32 = 2;
-pub(crate) const LOG_WARN: u32 = 3;
 pub(crate) const LOG_ERROR: u32 = 4;
 
 /// The version that Envoy 1.40 and later expect of a module, and the one of 1.38 and 1.39. Each loads
@@ -147,7 +146,6 @@ callbacks! {
     socket_write_buffer_get_slices(EnvoyPtr, *mut Buffer, *mut usize) = "transport_socket_write_buffer_get_slices";
     socket_raise_event(EnvoyPtr, u32) = "transport_socket_raise_event";
     socket_set_is_readable(EnvoyPtr) = "transport_socket_set_is_readable";
-    socket_set_is_writable(EnvoyPtr) = "transport_socket_set_is_writable";
 
     bridge_get_request_headers_size(EnvoyPtr) -> usize = "upstream_http_tcp_bridge_get_request_headers_size";
     bridge_get_request_headers(EnvoyPtr, *mut Header) -> bool = "upstream_http_tcp_bridge_get_request_headers";

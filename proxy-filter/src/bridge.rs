@@ -8,8 +8,9 @@
 //! once, from below: the router may repeat it and take the bridge away before the callback returns. So
 //! each hook holds the object itself, and looks whether it was taken away before it calls Envoy again.
 //!
-//! The interface has no way to reset a request or to close the connection. What must end is told that
-//! our half is closed: then the provider closes the other, and Envoy resets the request.
+//! The interface has no way to reset a request or to close the connection. Where a call cannot go on,
+//! our half is closed and the call not answered: then the provider closes the other half, and Envoy
+//! resets the request. Were it answered, Envoy would give the half-closed connection to the next call.
 #![allow(unsafe_code)]
 
 use std::cell::{Cell, RefCell};
@@ -20,15 +21,12 @@ use std::sync::Arc;
 use crate::abi::{Buffer, EnvoyPtr, ModulePtr};
 use crate::call::{Exchange, Noted, Output};
 use crate::config::Config;
-use crate::envoy::{Bridge, bytes_of};
+use crate::envoy::{Bridge, Level, bytes_of, log};
 use crate::guard::{guard, provoke};
 use crate::metrics::{self, Counter, Event};
 use crate::module::refuse;
 
 const NAME: &[u8] = b"http_to_dubbo";
-/// What a caller gets whose provider's bytes made no sense. It is a 5xx of ours and no gateway error:
-/// the call may have been executed.
-const BROKEN: u32 = 500;
 
 /// One call.
 struct Call {
@@ -37,7 +35,6 @@ struct Call {
     gone: Cell<bool>,
     /// It has ended, or a hook has panicked: nothing is asked of the exchange any more.
     over: Cell<bool>,
-    headers_sent: Cell<bool>,
 }
 
 impl Call {
@@ -77,7 +74,6 @@ impl Call {
                 .iter()
                 .map(|(name, value)| (&name[..], &value[..]))
                 .collect();
-            self.headers_sent.set(true);
             if whole {
                 return bridge.respond(headers.status.into(), &pairs, &output.body);
             }
@@ -92,15 +88,14 @@ impl Call {
 
     /// Ends what cannot go on.
     fn abort(&self, bridge: Bridge, reason: &str) {
-        self.over.set(true);
-        if self.gone.get() {
+        if self.over.replace(true) || self.gone.get() {
             return;
         }
         metrics::add_aside(Event::Count(Counter::ProtocolErrorsDubbo, 1));
+        log(Level::Info, || {
+            format!("dubbo: a call ends without an answer: {reason}")
+        });
         bridge.send_upstream(&[], true);
-        if !self.headers_sent.replace(true) && !self.gone.get() {
-            bridge.respond(BROKEN, &[], reason.as_bytes());
-        }
     }
 }
 
@@ -186,7 +181,6 @@ extern "C" fn envoy_dynamic_module_on_upstream_http_tcp_bridge_new(
             exchange: RefCell::new(Exchange::new(config)),
             gone: Cell::new(false),
             over: Cell::new(false),
-            headers_sent: Cell::new(false),
         };
         Rc::into_raw(Rc::new(call)).cast()
     };
@@ -248,7 +242,10 @@ extern "C" fn envoy_dynamic_module_on_upstream_http_tcp_bridge_on_upstream_data(
     end: bool,
 ) {
     hook(envoy, ours, |bridge, exchange| {
-        bridge.lend_response(|bytes| exchange.provider_data(bytes, false));
+        bridge.lend_response(|bytes| {
+            provoke(bytes);
+            exchange.provider_data(bytes, false);
+        });
         if end {
             exchange.provider_data(&[], true);
         }

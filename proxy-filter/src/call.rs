@@ -72,6 +72,8 @@ enum Incoming {
 enum Answer {
     Waiting,
     Begun,
+    /// All of it is out but its end.
+    Whole,
     Ended,
 }
 
@@ -139,16 +141,28 @@ impl Exchange {
 
     /// The next bytes of the provider; `end` if it has closed the connection.
     pub fn provider_data(&mut self, mut bytes: &[u8], end: bool) {
-        while self.answer != Answer::Ended {
+        if self.answer == Answer::Ended {
+            return;
+        }
+        loop {
             match self.splitter.next(&mut bytes) {
                 Ok(None) => break,
                 Ok(Some(Piece::Head(head))) => self.begins(head),
                 Ok(Some(Piece::Body { bytes, last })) => self.continues(bytes, last),
-                Err(_) => self.broken("the provider's bytes are no Dubbo frames"),
+                Err(_) => return self.abort("the provider's bytes are no Dubbo frames"),
             }
         }
-        if end && self.answer != Answer::Ended {
-            self.broken("the provider closed the connection before it answered");
+        match self.answer {
+            Answer::Whole if end => self.end(),
+            Answer::Whole => self.end_between_frames(),
+            Answer::Ended => {}
+            _ if end => {
+                self.broken("the provider closed the connection before it answered");
+                if self.answer == Answer::Whole {
+                    self.end();
+                }
+            }
+            _ => {}
         }
     }
 
@@ -278,9 +292,21 @@ impl Exchange {
 
     fn ends(&mut self, last: bool) {
         if last {
-            self.out.end = true;
-            self.answer = Answer::Ended;
+            self.answer = Answer::Whole;
         }
+    }
+
+    /// Whoever gets the connection next begins at a frame: so a call is not over before the frame behind
+    /// its answer is, of which a part may have come.
+    fn end_between_frames(&mut self) {
+        if self.splitter.is_between_frames() {
+            self.end();
+        }
+    }
+
+    fn end(&mut self) {
+        self.out.end = true;
+        self.answer = Answer::Ended;
     }
 
     fn event(&mut self, head: &FrameHead, body: &[u8]) {
@@ -352,7 +378,8 @@ impl Exchange {
     fn answer(&mut self, headers: ResponseHeaders, body: &[u8]) {
         self.out.headers = Some(headers);
         self.out.body.extend_from_slice(body);
-        self.ends(true);
+        self.answer = Answer::Whole;
+        self.end_between_frames();
         if !matches!(self.request, Request::Going { left: 0, .. }) {
             self.request = Request::Over;
         }

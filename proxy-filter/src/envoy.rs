@@ -15,7 +15,6 @@ use crate::metrics::{Counter, Event, Gauge, Histogram};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Level {
     Info,
-    Warn,
     Error,
 }
 
@@ -23,7 +22,6 @@ pub(crate) enum Level {
 pub(crate) fn log(level: Level, text: impl FnOnce() -> String) {
     let level = match level {
         Level::Info => abi::LOG_INFO,
-        Level::Warn => abi::LOG_WARN,
         Level::Error => abi::LOG_ERROR,
     };
     let Some(callbacks) = abi::callbacks() else {
@@ -544,11 +542,5 @@ impl Socket {
     pub(crate) fn ask_to_read(self) {
         // SAFETY: the socket is alive.
         unsafe { (self.1.socket_set_is_readable)(self.0) }
-    }
-
-    /// Has the hook of a write called soon.
-    pub(crate) fn ask_to_write(self) {
-        // SAFETY: the socket is alive.
-        unsafe { (self.1.socket_set_is_writable)(self.0) }
     }
 }

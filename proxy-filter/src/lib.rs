@@ -16,7 +16,7 @@
 //! observe, metrics       what is counted, and under which names
 //! abi, envoy             Envoy's interface; its objects and their callbacks
 //! guard, timer           panics stay here; deadlines
-//! module, listener_filter, network_filter, bridge      the hooks that Envoy calls
+//! module, listener_filter, network_filter, bridge, transport_socket      the hooks that Envoy calls
 //! ```
 
 mod abi;
@@ -43,5 +43,6 @@ mod timer;
 pub mod to_dubbo;
 pub mod to_http2;
 mod translate;
+mod transport_socket;
 
 pub use translate::{Close, Millis};

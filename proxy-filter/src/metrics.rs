@@ -52,6 +52,8 @@ metrics! {
         ConnectionsDubbo = "dubbo.connections.dubbo",
         /// Connections that did not, and were passed on as they are.
         ConnectionsOther = "dubbo.connections.other",
+        /// Connections that were closed because their worker held too much.
+        ConnectionsOverLimit = "dubbo.connections.over_limit",
         /// Requests that want a response.
         RequestsTwoWay = "dubbo.requests.two_way",
         /// Requests that want none.
@@ -120,6 +122,12 @@ metrics! {
         BytesIn = "dubbo.bytes.in",
         /// Bytes of Dubbo to the application.
         BytesOut = "dubbo.bytes.out",
+        /// Bytes of Dubbo from providers, over transport sockets.
+        ProviderBytesIn = "dubbo.provider.bytes.in",
+        /// Bytes of Dubbo to providers, over transport sockets.
+        ProviderBytesOut = "dubbo.provider.bytes.out",
+        /// Connections to providers, over transport sockets.
+        ProviderConnections = "dubbo.provider.connections",
         /// Connections that were told to go elsewhere before they were closed.
         Drains = "dubbo.drains",
         /// Panics that were caught; each closed one connection or refused one configuration.
@@ -301,6 +309,26 @@ mod tests {
                 .enumerate()
                 .all(|(n, gauge)| *gauge as usize == n)
         );
+    }
+
+    #[test]
+    fn the_documentation_has_them_all_in_this_order() {
+        let rows = (Counter::ALL.iter().map(|metric| (metric.name(), "counter")))
+            .chain(Gauge::ALL.iter().map(|metric| (metric.name(), "gauge")))
+            .chain(
+                Histogram::ALL
+                    .iter()
+                    .map(|metric| (metric.name(), "histogram")),
+            );
+        let text = include_str!("../README.md");
+        let documented = text.lines().filter(|line| line.starts_with("| `dubbo."));
+        let documented: Vec<_> = (documented)
+            .map(|line| line.split(" | ").take(2).collect::<Vec<_>>().join(" "))
+            .collect();
+        let expected: Vec<_> = rows
+            .map(|(name, kind)| format!("| `{name}` {kind}"))
+            .collect();
+        assert_eq!(documented, expected);
     }
 
     /// Heads as Dubbo for Java sends them.

@@ -11,6 +11,7 @@
 #![allow(unsafe_code)]
 
 mod observe;
+mod translate;
 
 use std::cell::Cell;
 use std::ptr;
@@ -20,12 +21,13 @@ use crate::abi::{
     Buffer, CONTINUE, EVENT_LOCAL_CLOSE, EVENT_REMOTE_CLOSE, EnvoyPtr, Header, ModulePtr,
     STOP_ITERATION,
 };
-use crate::config::Config as Options;
+use crate::config::{Config as Options, Mode};
 use crate::envoy::{Metrics, Network, NetworkConfig, Scheduler, bytes_of};
 use crate::guard::guard;
 use crate::metrics::{self, Event, Gauge};
 use crate::module::refuse;
 use crate::network_filter::observe::Observe;
+use crate::network_filter::translate::Translate;
 
 /// The event of the hook `scheduled` that closes a connection after a panic. Parts use small numbers.
 const CLOSE: u64 = u64::MAX;
@@ -62,27 +64,42 @@ impl Envoy<'_> {
 #[derive(Default)]
 struct Share([Cell<i64>; Gauge::ALL.len()]);
 
+thread_local! {
+    /// Bytes that all connections of this worker hold.
+    static HELD_BY_WORKER: Cell<i64> = const { Cell::new(0) };
+}
+
 impl Share {
     fn note(&self, event: Event) {
         if let Event::Move(gauge, change) = event {
             let share = &self.0[gauge as usize];
             share.set(share.get() + change);
+            if gauge == Gauge::Buffered {
+                HELD_BY_WORKER.set(HELD_BY_WORKER.get() + change);
+            }
         }
+    }
+
+    /// The connection holds something, and all of its worker more than `limit` bytes.
+    fn is_over(&self, limit: u32) -> bool {
+        self.0[Gauge::Buffered as usize].get() > 0 && HELD_BY_WORKER.get() > limit.into()
     }
 
     /// The moves that bring it to nothing.
     fn back(&self) -> impl Iterator<Item = Event> + '_ {
-        let moved = |(share, gauge): (&Cell<i64>, &Gauge)| match share.replace(0) {
-            0 => None,
-            share => Some(Event::Move(*gauge, -share)),
+        let moved = |(share, gauge): (&Cell<i64>, &Gauge)| {
+            let event = Event::Move(*gauge, -share.get());
+            self.note(event);
+            (event != Event::Move(*gauge, 0)).then_some(event)
         };
         self.0.iter().zip(Gauge::ALL).filter_map(moved)
     }
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Which filter it is.
 enum Kind {
     Observe,
+    Translate(Arc<Options>),
 }
 
 /// One configuration of a filter.
@@ -106,9 +123,12 @@ fn configure(config: EnvoyPtr, name: &[u8], options: &[u8]) -> Result<Arc<Config
     let options = Options::parse(options).map_err(|error| error.to_string())?;
     let kind = match name {
         b"dubbo_observe" => Kind::Observe,
+        b"dubbo_to_http2" if options.mode == Mode::Observe => Kind::Observe,
+        b"dubbo_to_http2" => Kind::Translate(Arc::new(options)),
         other => {
             let other = String::from_utf8_lossy(other);
-            return Err(format!("no network filter \"{other}\""));
+            let known = "there are \"dubbo_to_http2\" and \"dubbo_observe\"";
+            return Err(format!("no network filter \"{other}\"; {known}"));
         }
     };
     // SAFETY: the hook that makes the configuration is running.
@@ -119,8 +139,9 @@ fn configure(config: EnvoyPtr, name: &[u8], options: &[u8]) -> Result<Arc<Config
 
 impl Filter {
     fn new(config: Arc<Config>, envoy: Network) -> Self {
-        let part: Box<dyn Part> = match config.kind {
+        let part: Box<dyn Part> = match &config.kind {
             Kind::Observe => Box::new(Observe::default()),
+            Kind::Translate(options) => Box::new(Translate::new(Arc::clone(options))),
         };
         Self {
             config,

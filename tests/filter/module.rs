@@ -1,9 +1,11 @@
 //! One file for all Envoys that are meant, and what a module may never do: take Envoy with it.
 
-use serde_json::json;
-use support::{Call, CallAnswer, WireConsumer, WireProvider, isolated, shipped};
+use std::sync::Arc;
 
-use super::{GREETER, echo, envoy, metric, set};
+use serde_json::json;
+use support::{Call, CallAnswer, Deed, Methods, WireConsumer, WireProvider, isolated, shipped};
+
+use super::{GREETER, WAYS, Way, answered, caller, echo, envoy, metric, set};
 
 /// Envoy says so if it takes a module for an old one, or for one of another version.
 #[test]
@@ -31,6 +33,16 @@ fn the_same_file_loads_in_each_envoy_without_a_warning() {
                 .collect();
             assert_eq!(warnings, [""; 0], "{version}");
             envoy.stop().await;
+            for way in WAYS {
+                let envoy = super::envoy(&caller(way)).version(version).start().await;
+                let consumer = WireConsumer::connect(20880).await;
+                for _ in 0..10 {
+                    let answer = consumer.call(&Call::new(GREETER, "greet", "Ann")).await;
+                    assert_eq!(answer, answered("Ann from provider"), "{version} {way:?}");
+                }
+                metric(&envoy, "dubbo.requests.two_way", 10).await;
+                envoy.stop().await;
+            }
         }
     });
 }
@@ -84,5 +96,65 @@ fn a_panic_costs_one_connection() {
         );
         drop((other, unlucky));
         metric(&envoy, "dubbo.connections.active", 0).await;
+    });
+}
+
+/// In each part of the way of a call: in the network filter by what the caller sends, in the bridge and
+/// in the transport socket by what the provider answers.
+#[test]
+fn a_panic_under_way_costs_one_call_or_connection() {
+    isolated(async || {
+        let methods: Methods = Arc::new(|_, argument| Deed::Return(argument.replace(' ', "")));
+        let _provider = WireProvider::start(20881, methods).await;
+        for way in WAYS {
+            let envoy = envoy(&caller(way))
+                .environment("DUBBO_MESH_PANIC_ON", "explode")
+                .start()
+                .await;
+            let other = WireConsumer::connect(20880).await;
+            let unlucky = WireConsumer::connect(20880).await;
+            let fine = Call::new(GREETER, "greet", "Ann");
+            let answer = other
+                .call(&Call::new(GREETER, "greet", "ex plode"))
+                .await
+                .unwrap();
+            assert!(answer.status >= 50, "{way:?}: {answer:?}");
+            metric(&envoy, "dubbo.panics", 1).await;
+            assert_eq!(other.call(&fine).await, answered("Ann"), "{way:?}");
+            let panic = unlucky.call(&Call::new(GREETER, "explode", "Ann")).await;
+            assert_eq!(
+                panic,
+                Err("the connection was closed".to_owned()),
+                "{way:?}"
+            );
+            assert_eq!(other.call(&fine).await, answered("Ann"), "{way:?}");
+            metric(&envoy, "dubbo.panics", 2).await;
+            drop((other, unlucky));
+            for gauge in [
+                "dubbo.connections.active",
+                "dubbo.requests.active",
+                "dubbo.buffered_bytes",
+            ] {
+                metric(&envoy, gauge, 0).await;
+            }
+            envoy.stop().await;
+        }
+    });
+}
+
+/// What the options do not know is refused, and Envoy says so at its start.
+#[test]
+fn an_option_that_there_is_not_is_refused() {
+    isolated(async || {
+        let mut wrong = caller(Way::Bridge);
+        let options = "/static_resources/listeners/0/filter_chains/0/filters/0/typed_config/filter_config/value";
+        set(&mut wrong, options, json!({"attachmets": []}));
+        let mut process = envoy(&wrong).launch();
+        assert!(!process.wait(super::SOON).await.success());
+        let log = process.log();
+        assert!(
+            log.contains("`attachmets`") && log.contains("attachments"),
+            "{log}"
+        );
     });
 }

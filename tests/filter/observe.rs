@@ -115,7 +115,8 @@ fn every_byte_passes_as_it_came() {
         for (number, case) in cases.into_iter().enumerate() {
             let mut client = TcpStream::connect("127.0.0.1:20880").await.unwrap();
             let (mut server, _) = listener.accept().await.unwrap();
-            for (mut from, to) in [(&mut client, &mut server)] {
+            {
+                let (from, to) = (&mut client, &mut server);
                 for part in case.chunks(case.len() / 3 + 1) {
                     from.write_all(part).await.unwrap();
                 }

@@ -3,11 +3,11 @@
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use support::isolated;
+use support::{Call, WireConsumer, WireProvider, isolated};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
-use super::envoy;
+use super::{Way, caller, echo, envoy};
 
 /// A listener as istiod makes it: one chain for HTTP by ALPN, one for the rest, and HTTP inspected.
 /// The chains are TCP proxies here, so that it is seen which one was taken.
@@ -122,5 +122,42 @@ fn a_silent_client_waits_no_longer_than_the_listener_lets_it() {
         let mut greeting = [0; 11];
         silent.read_exact(&mut greeting).await.unwrap();
         assert_eq!(&greeting, b"220 ready\r\n");
+    });
+}
+
+/// All of it, as in a sidecar: sniffed into the chain for HTTP, translated there, routed, and what is
+/// not Dubbo proxied as before.
+#[test]
+fn sniffed_dubbo_is_routed_and_telnet_is_not_touched() {
+    isolated(async || {
+        let provider = WireProvider::start(20881, echo("v1")).await;
+        let telnet = TcpListener::bind("127.0.0.1:8002").await.unwrap();
+        let mut bootstrap = caller(Way::Bridge);
+        let like_istiod = listener("0s");
+        let filters =
+            bootstrap["static_resources"]["listeners"][0]["filter_chains"][0]["filters"].take();
+        let mut both = like_istiod["static_resources"]["listeners"][0].clone();
+        both["filter_chains"][0]["filters"] = filters;
+        bootstrap["static_resources"]["listeners"] = json!([both]);
+        let rest = like_istiod["static_resources"]["clusters"][1].clone();
+        bootstrap["static_resources"]["clusters"]
+            .as_array_mut()
+            .unwrap()
+            .push(rest);
+        let envoy = envoy(&bootstrap).start().await;
+        let consumer = WireConsumer::connect(20880).await;
+        let answer = consumer
+            .call(&Call::new(super::GREETER, "greet", "Ann"))
+            .await;
+        assert_eq!(answer, super::answered("Ann from v1"));
+        let mut person = TcpStream::connect("127.0.0.1:20880").await.unwrap();
+        person.write_all(b"ls\r\n").await.unwrap();
+        let (mut server, _) = telnet.accept().await.unwrap();
+        let mut seen = [0; 4];
+        server.read_exact(&mut seen).await.unwrap();
+        assert_eq!(&seen, b"ls\r\n");
+        assert_eq!(provider.seen().len(), 1);
+        super::metric(&envoy, "dubbo.connections.dubbo", 1).await;
+        super::metric(&envoy, "dubbo.connections.other", 0).await;
     });
 }

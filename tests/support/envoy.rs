@@ -23,6 +23,7 @@ pub struct EnvoySettings {
     modules: Option<PathBuf>,
     version: &'static str,
     environment: Vec<(String, String)>,
+    drain: Option<u32>,
     namespace: Option<Namespace>,
     user: Option<u32>,
 }
@@ -39,6 +40,7 @@ impl EnvoySettings {
             modules: None,
             version: "envoy",
             environment: Vec::new(),
+            drain: None,
             namespace: None,
             user: None,
         }
@@ -123,6 +125,13 @@ impl EnvoySettings {
         self
     }
 
+    /// For how long it drains connections; Envoy's default is ten minutes.
+    #[must_use]
+    pub fn drain_seconds(mut self, seconds: u32) -> Self {
+        self.drain = Some(seconds);
+        self
+    }
+
     /// A variable of its environment.
     #[must_use]
     pub fn environment(mut self, name: &str, value: &str) -> Self {
@@ -188,6 +197,9 @@ impl EnvoySettings {
             ]);
         if let Some((_, components)) = self.log_level.split_once(',') {
             command.args(["--component-log-level", components]);
+        }
+        if let Some(seconds) = self.drain {
+            command.args(["--drain-time-s", &seconds.to_string()]);
         }
         if let Some(modules) = &self.modules {
             let modules = if self.user.is_some() {

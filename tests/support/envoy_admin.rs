@@ -60,6 +60,34 @@ impl Envoy {
         admin_page(self.admin, self.namespace.as_ref(), path).await
     }
 
+    /// POSTs to an admin page that does something, e.g. `/drain_listeners?graceful`.
+    ///
+    /// # Errors
+    /// If it does not answer 200.
+    pub async fn post(&self, path: &str) -> Result<(), String> {
+        let mut curl = Command::new("curl");
+        let url = format!("http://127.0.0.1:{}{path}", self.admin);
+        curl.args([
+            "-sS",
+            "--fail-with-body",
+            "--max-time",
+            "10",
+            "-X",
+            "POST",
+            &url,
+        ]);
+        let mut curl = match &self.namespace {
+            Some(namespace) => namespace.enter(&curl),
+            None => curl,
+        };
+        let curl = curl.output();
+        match curl {
+            Ok(output) if output.status.success() => Ok(()),
+            Ok(output) => Err(String::from_utf8_lossy(&output.stderr).into_owned()),
+            Err(error) => Err(format!("curl: {error}")),
+        }
+    }
+
     /// An admin page that is JSON, e.g. `/clusters?format=json`, `/config_dump`.
     ///
     /// # Errors

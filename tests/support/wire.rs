@@ -126,7 +126,7 @@ impl Answer {
 }
 
 /// A frame that is not the answer to a call: a heartbeat, an event, a request of the provider's.
-pub type Other = Vec<u8>;
+pub(crate) type Other = Vec<u8>;
 
 type Waiting = Arc<Mutex<HashMap<i64, oneshot::Sender<Answer>>>>;
 
@@ -195,7 +195,7 @@ impl WireConsumer {
     }
 
     /// The next frame that is no answer to a call; `None` once the connection has ended.
-    pub async fn other(&self) -> Option<Other> {
+    pub async fn other(&self) -> Option<Vec<u8>> {
         let mut others = self.others.lock().await;
         tokio::time::timeout(CALL, others.recv())
             .await
@@ -234,6 +234,8 @@ pub enum Deed {
     After(Duration, Box<Deed>),
     /// Sends these bytes first, then does the other thing, in one write.
     Glued(Vec<u8>, Box<Deed>),
+    /// Does the other thing, with the first bytes behind it in one write, and the second ones after the time.
+    Followed(Box<Deed>, Vec<u8>, Duration, Vec<u8>),
     /// Never answers.
     Ignore,
     /// Closes the connection.
@@ -335,7 +337,7 @@ async fn carry_out(
     head: FrameHead,
     answers: mpsc::UnboundedSender<Option<Vec<u8>>>,
 ) {
-    let mut before = Vec::new();
+    let (mut before, mut behind) = (Vec::new(), (Vec::new(), Duration::ZERO, Vec::new()));
     loop {
         deed = match deed {
             Deed::After(time, next) => {
@@ -344,6 +346,10 @@ async fn carry_out(
             }
             Deed::Glued(bytes, next) => {
                 before.extend(bytes);
+                *next
+            }
+            Deed::Followed(next, first, time, second) => {
+                behind = (first, time, second);
                 *next
             }
             Deed::Ignore => return,
@@ -359,7 +365,13 @@ async fn carry_out(
                 if head.two_way {
                     before.extend(bytes);
                 }
-                return drop(answers.send(Some(before)));
+                before.extend(behind.0);
+                drop(answers.send(Some(before)));
+                if !behind.2.is_empty() {
+                    tokio::time::sleep(behind.1).await;
+                    drop(answers.send(Some(behind.2)));
+                }
+                return;
             }
         }
     }

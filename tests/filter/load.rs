@@ -1,0 +1,91 @@
+//! Many calls at a time, on one connection of the caller's.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use support::{Call, Deed, Methods, WireConsumer, WireProvider, isolated};
+
+use super::{GREETER, WAYS, Way, answered, caller, envoy, metric};
+
+const CALLS: usize = 500;
+
+#[test]
+fn five_hundred_calls_at_once_on_one_connection() {
+    isolated(async || {
+        for way in WAYS {
+            let methods: Methods = Arc::new(|_, argument| {
+                Deed::After(
+                    Duration::from_millis(200),
+                    Box::new(Deed::Return(argument.to_owned())),
+                )
+            });
+            let port = if way == Way::Bridge { 20881 } else { 20882 };
+            let provider = WireProvider::start(port, methods).await;
+            let mut bootstrap = caller(way);
+            let mut cluster = super::cluster(way, "v1", &[port]);
+            cluster["circuit_breakers"] = serde_json::json!({"thresholds": [{
+                "max_connections": 2000, "max_pending_requests": 2000, "max_requests": 2000
+            }]});
+            super::set(&mut bootstrap, "/static_resources/clusters/0", cluster);
+            let envoy = envoy(&bootstrap).start().await;
+            let consumer = Arc::new(WireConsumer::connect(20880).await);
+            let calls = (0..CALLS).map(|n| {
+                let consumer = Arc::clone(&consumer);
+                tokio::spawn(async move {
+                    let text = format!("call {n}");
+                    (
+                        consumer.call(&Call::new(GREETER, "echo", &text)).await,
+                        answered(&text),
+                    )
+                })
+            });
+            for call in calls.collect::<Vec<_>>() {
+                let (answer, expected) = call.await.unwrap();
+                assert_eq!(answer, expected, "{way:?}");
+            }
+            match way {
+                Way::Socket => assert_eq!(provider.opened(), 1),
+                Way::Bridge => assert!(
+                    (2..=CALLS).contains(&provider.opened()),
+                    "{}",
+                    provider.opened()
+                ),
+            }
+            metric(&envoy, "dubbo.requests.two_way", CALLS as u64).await;
+            metric(&envoy, "dubbo.responses.ok", CALLS as u64).await;
+            metric(&envoy, "dubbo.connections.dubbo", 1).await;
+            metric(&envoy, "dubbo.requests.active", 0).await;
+            envoy.stop().await;
+        }
+    });
+}
+
+/// One provider that stalls holds up none of the others of the same connection.
+#[test]
+fn a_stalled_provider_holds_up_its_own_calls_alone() {
+    isolated(async || {
+        let _stalled = WireProvider::start(20881, Arc::new(|_, _| Deed::Ignore)).await;
+        let _other = WireProvider::start(20882, super::echo("v2")).await;
+        for way in WAYS {
+            let envoy = envoy(&caller(way)).start().await;
+            let consumer = Arc::new(WireConsumer::connect(20880).await);
+            for n in 0..50 {
+                let consumer = Arc::clone(&consumer);
+                let argument = "x".repeat(n * 100);
+                tokio::spawn(async move {
+                    consumer.call(&Call::new(GREETER, "greet", &argument)).await
+                });
+            }
+            metric(&envoy, "dubbo.requests.active", 50).await;
+            for _ in 0..50 {
+                let call = Call::new(GREETER, "greet", "Ann").with("region", "gray");
+                assert_eq!(
+                    consumer.call(&call).await,
+                    answered("Ann from v2"),
+                    "{way:?}"
+                );
+            }
+            envoy.stop().await;
+        }
+    });
+}
