@@ -53,7 +53,7 @@ fn the_callers_half_allocates_for_headers_alone() {
             half.events().for_each(drop);
         }
     };
-    let mut frame = call.clone();
+    let mut frame = call;
     calls(0, 500, &mut frame);
     let used = allocation_counter::measure(|| calls(500, 1500, &mut frame));
     let mut list = HeaderList::new();

@@ -366,6 +366,18 @@ async fn a_broken_connection_fails_all_calls() {
     assert!(!half.translator.wants_dubbo());
 }
 
+#[tokio::test]
+async fn long_calls_are_routed_without_attachments_where_that_is_configured() {
+    let config = r#"{"attachments":["region"],"over_limit":"route_without_attachments","limits":{"call_bytes":5000}}"#;
+    let mut half = connect(config, h2::server::Builder::new());
+    let calls = [region(1, "404", 6000), region(2, "404", 50)];
+    half.translator.from_dubbo(&calls.concat());
+    let mut told = half.told(2).await;
+    told.sort_by_key(|told| head(told).id);
+    assert_eq!(told[0], echo(1, &calls[0]));
+    assert_eq!((head(&told[1]).id, head(&told[1]).status.0), (2, 60));
+}
+
 #[test]
 fn what_is_not_dubbo_closes() {
     let config = Arc::new(Config::default());

@@ -40,7 +40,7 @@ fn dubbo() -> impl Strategy<Value = Vec<u8>> {
         1 => changed,
         2 => made.prop_map(|(flags, status, id, body)| frame(flags, status, id, &body)),
         2 => (0..9_i64, 0..30_000_usize).prop_map(|(id, len)| request(id, len)),
-        2 => (0..9_i64, 0..30_000_usize).prop_map(|(id, len)| response(id << 24 | id % 3, len)),
+        2 => (0..9_i64, 0..30_000_usize).prop_map(|(id, len)| response((id << 24) | (id % 3), len)),
     ]
 }
 

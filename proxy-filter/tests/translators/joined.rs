@@ -90,7 +90,7 @@ impl Joined {
     }
 
     #[track_caller]
-    fn assert_idle(&mut self) {
+    fn assert_idle(&self) {
         assert_eq!((self.caller.buffered(), self.provider.buffered()), (0, 0));
         assert_eq!((self.to_app.held(), self.to_provider.held()), (0, 0));
         assert_eq!(self.provider.in_flight(), 0);
