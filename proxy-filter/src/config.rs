@@ -88,9 +88,11 @@ pub enum Generic {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(clippy::exhaustive_enums, reason = "the values of an option")]
 pub enum CustomPaths {
+    /// `:path` is that path, as the provider looks it up: a policy sees what is really called.
+    Show,
     /// They are refused.
     Refuse,
-    /// The interface that the caller names is believed.
+    /// `:path` has the interface that the caller names all the same.
     Trust,
 }
 
@@ -151,7 +153,7 @@ impl Default for Config {
             serializations: 0,
             unreadable: Unreadable::Route,
             generic: Generic::Method,
-            custom_paths: CustomPaths::Refuse,
+            custom_paths: CustomPaths::Show,
             over_limit: OverLimit::Refuse,
             authority_for_http2: false,
             deadline: true,

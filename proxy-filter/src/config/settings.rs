@@ -74,10 +74,11 @@ pub const SETTINGS: [Setting; 19] = [
     },
     Setting {
         name: "custom_paths",
-        default: r#""refuse""#,
-        meaning: "calls whose `path` is not, and does not end in `/` and, their interface: `refuse`, or `trust` the interface that the caller names",
+        default: r#""show""#,
+        meaning: "calls whose `path` is not, and does not end in `/` and, their interface: `show` that path in `:path`, `refuse` them, or `trust` the interface that the caller names",
         set: |c, v| {
             let words = [
+                ("show", CustomPaths::Show),
                 ("refuse", CustomPaths::Refuse),
                 ("trust", CustomPaths::Trust),
             ];

@@ -206,15 +206,8 @@ fn recorded_calls_go_through_unchanged() {
             continue;
         }
         let mut headers = Headers::new();
-        if let Err(refusal) = to_headers(&whole, &ours, &mut headers) {
-            assert!(
-                matches!(&*r.case, "group-version-path" | "threadpool-exhausted"),
-                "{}: {refusal}",
-                r.case
-            );
-            assert_eq!(refusal.class(), Class::CustomPath);
-            continue;
-        }
+        to_headers(&whole, &ours, &mut headers)
+            .unwrap_or_else(|refusal| panic!("{}: {refusal}", r.case));
         seen += 1;
         assert!(is_untouched(whole.head(), pairs(&headers), &ours));
         assert!(
@@ -303,13 +296,13 @@ fn what_cannot_be_told_is_refused() {
     for (bytes, options, class, text) in [
         (
             recorded::request("3.3.6", "group-version-path"),
-            "{}",
+            r#"{"custom_paths":"refuse"}"#,
             Class::CustomPath,
             "the path `greet/here` is not that of the interface `demo.GreetService`; option `custom_paths`",
         ),
         (
             own_path("xa.B"),
-            "{}",
+            r#"{"custom_paths":"refuse"}"#,
             Class::CustomPath,
             "the path `xa.B` is not that of the interface `a.B`; option `custom_paths`",
         ),
@@ -925,6 +918,27 @@ fn header() -> impl Strategy<Value = (Vec<u8>, Vec<u8>)> {
     (name, any::<Vec<u8>>())
 }
 
+#[test]
+fn a_path_of_its_own_is_shown_as_the_provider_looks_it_up() {
+    let bytes = recorded::request("3.3.6", "group-version-path");
+    let shown = |options: &str| {
+        let headers = made(&bytes, &config(options)).0;
+        let value = |name: &str| {
+            let (_, value) = headers.iter().find(|(n, _)| n == name.as_bytes()).unwrap();
+            String::from_utf8(value.clone()).unwrap()
+        };
+        (value(":authority"), value(":path"))
+    };
+    let (authority, path) = shown("{}");
+    assert!(
+        authority.ends_with(".demo.greetservice.dubbo"),
+        "{authority}"
+    );
+    assert_eq!(path, "/greet/here/hello");
+    let trusting = shown(r#"{"custom_paths":"trust"}"#);
+    assert_eq!(trusting, (authority, "/demo.GreetService/hello".to_owned()));
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(512))]
 
@@ -938,7 +952,7 @@ proptest! {
     ) {
         let attachments: Vec<_> = attachments.iter().map(|(name, value)| (&**name, &**value)).collect();
         let bytes = written(&service, &version, &method, STRING, &attachments);
-        let (ours, other) = (config(r#"{"attachments":["*"],"custom_paths":"trust"}"#), config(r#"{"custom_paths":"trust"}"#));
+        let (ours, other) = (config(r#"{"attachments":["*"]}"#), Config::default());
         let mut headers = Headers::new();
         if to_headers(&frame(&bytes), &ours, &mut headers).is_ok() {
             for config in [&ours, &other] {

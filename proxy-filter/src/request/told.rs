@@ -54,8 +54,8 @@ impl<'a> Told<'a> {
     pub(super) fn of_request(request: &Request<'a>, config: &Config) -> Result<Self, Why> {
         let target = request.target();
         let attachments = request.attachments();
-        let key = service(&target, config)?;
-        let mut told = Self::of_names(&key, request.peek(), config)?;
+        let (key, own_path) = service(&target, config)?;
+        let mut told = Self::of_names(&key, own_path.as_deref(), request.peek(), config)?;
         let text = |key| attachments.text(key).filter(|text| !text.is_empty());
         if told.generic.is_some() {
             told.generic = text("generic").map(encode_text).or(told.generic);
@@ -85,7 +85,7 @@ impl<'a> Told<'a> {
             .map_or(Cow::Borrowed(""), |version| version.to_str_lossy());
         let key = ServiceKey::new(interface, "", &version)
             .map_err(|e| Why::new(Class::NoName, e.to_string()))?;
-        let told = Self::of_names(&key, peek, config)?;
+        let told = Self::of_names(&key, None, peek, config)?;
         told.over_limit(config).map_or(Ok(told), Err)
     }
 
@@ -106,7 +106,12 @@ impl<'a> Told<'a> {
         }
     }
 
-    fn of_names(key: &ServiceKey, peek: &RequestPeek<'a>, config: &Config) -> Result<Self, Why> {
+    fn of_names(
+        key: &ServiceKey,
+        own_path: Option<&str>,
+        peek: &RequestPeek<'a>,
+        config: &Config,
+    ) -> Result<Self, Why> {
         let calls_by_name = INVOKE.iter().any(|invoke| peek.method == *invoke);
         match (calls_by_name, peek.is_generic(), config.generic) {
             (true, false, _) => {
@@ -131,7 +136,7 @@ impl<'a> Told<'a> {
             let text = "interface, group or version is no Unicode text";
             return Err(Why::new(Class::NoName, text));
         }
-        let of = |method| path(key.interface(), method);
+        let of = |method| path(own_path.unwrap_or(key.interface()), method);
         let (path, other_path) = match (peek.is_generic(), config.generic) {
             (false, _) => (of(peek.method)?, None),
             (true, Generic::Invoke) => (of(peek.method)?, of(peek.effective_method()).ok()),
@@ -212,8 +217,12 @@ impl<'a> Told<'a> {
     }
 }
 
-/// The service that is called, if the call itself leaves no doubt about it.
-fn service(target: &Target<'_>, config: &Config) -> Result<ServiceKey, Why> {
+/// The service that is called, if the call itself leaves no doubt about it, and the path by which
+/// the provider finds it where that is not the interface's.
+fn service<'a>(
+    target: &Target<'a>,
+    config: &Config,
+) -> Result<(ServiceKey, Option<Cow<'a, str>>), Why> {
     if target.unresolved {
         let text = "one of path, interface, group and version is no plain value";
         return Err(Why::new(Class::NoName, text));
@@ -225,30 +234,34 @@ fn service(target: &Target<'_>, config: &Config) -> Result<ServiceKey, Why> {
     let is_own = path
         .strip_suffix(key.interface())
         .is_some_and(|rest| rest.is_empty() || rest.ends_with('/'));
-    if !is_own && config.custom_paths == CustomPaths::Refuse {
-        let text = format!(
-            "the path `{}` is not that of the interface `{}`; option `custom_paths`",
-            cut(&path),
-            cut(key.interface())
-        );
-        return Err(Why::new(Class::CustomPath, text));
+    match (is_own, config.custom_paths) {
+        (true, _) | (false, CustomPaths::Trust) => Ok((key, None)),
+        (false, CustomPaths::Show) => Ok((key, Some(path))),
+        (false, CustomPaths::Refuse) => {
+            let text = format!(
+                "the path `{}` is not that of the interface `{}`; option `custom_paths`",
+                cut(&path),
+                cut(key.interface())
+            );
+            Err(Why::new(Class::CustomPath, text))
+        }
     }
-    Ok(key)
 }
 
-fn path(interface: &str, method: Text<'_>) -> Result<String, Why> {
-    let mut path = String::with_capacity(interface.len() + 32);
-    path.push('/');
-    let is_path = push_segment(&mut path, Text::new(interface)) && {
+/// `/<service>/<method>`; a service of a path of its own may have several segments.
+fn path(service: &str, method: Text<'_>) -> Result<String, Why> {
+    let mut path = String::with_capacity(service.len() + 32);
+    let segments = service.split('/').map(Text::new).chain([method]);
+    let is_path = segments.fold(true, |so_far, segment| {
         path.push('/');
-        push_segment(&mut path, method)
-    };
+        so_far && push_segment(&mut path, segment)
+    });
     if is_path {
         return Ok(path);
     }
     let text = format!(
         "`{}` and `{}` make no path",
-        cut(interface),
+        cut(service),
         cut(&method.to_str_lossy())
     );
     Err(Why::new(Class::NoName, text))

@@ -85,7 +85,7 @@ impl Slots {
     }
 
     /// The request that an answer with this id is for.
-    pub(super) fn of_id(&mut self, id: i64) -> Option<(StreamKey, Call)> {
+    pub(super) fn of_id(&self, id: i64) -> Option<(StreamKey, Call)> {
         let at = (id & ((1 << SLOT_BITS) - 1)) as usize;
         let slot = self.slots.get(at)?;
         if slot.id != id || id == 0 {
