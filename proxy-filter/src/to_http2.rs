@@ -18,7 +18,7 @@ use std::sync::Arc;
 
 use dubbo_codec::{Event as DubboEvent, Frame, FrameHead, FrameKind, Serialization, Status};
 
-use crate::config::Config;
+use crate::config::{Config, OverLimit};
 use crate::hpack::HeaderList;
 use crate::http2::{Connection, Limits, Role};
 use crate::metrics::{self, Counter, Event, Gauge};
@@ -102,7 +102,11 @@ impl DubboToHttp2 {
     pub fn from_dubbo(&mut self, mut bytes: &[u8]) {
         let mut intake = std::mem::take(&mut self.intake);
         let config = Arc::clone(&self.config);
-        let most = config.limits.call_bytes as usize;
+        // What is routed without its attachments is gathered too, as frames may not be interleaved.
+        let most = match config.over_limit {
+            OverLimit::Refuse => config.limits.call_bytes as usize,
+            OverLimit::RouteWithoutAttachments => usize::MAX,
+        };
         while self.close.is_none() {
             match intake.next(&mut bytes, &config.frames, most) {
                 Ok(None) => break,
@@ -280,11 +284,23 @@ impl DubboToHttp2 {
 
     fn call(&mut self, frame: &Frame<'_>) {
         self.serialization = frame.head().serialization;
-        self.head.clear();
-        match request::to_headers(frame, &self.config, &mut self.head) {
+        match self.headers_of(frame) {
             Ok(call) => self.admit(&call, frame),
             Err(refusal) => self.refuse(&refusal),
         }
+    }
+
+    /// Puts the headers of a call into `head`.
+    fn headers_of(&mut self, frame: &Frame<'_>) -> Result<Call, Refusal> {
+        let (config, head) = (&self.config, frame.head());
+        self.head.clear();
+        if head.body_len <= config.limits.call_bytes {
+            return request::to_headers(frame, config, &mut self.head);
+        }
+        let whole = frame.body();
+        let call = request::to_headers_of_prefix(head, whole, config, &mut self.head)?;
+        // Nothing is missing that could be asked for.
+        call.ok_or_else(|| Refusal::too_long(head, config.limits.call_bytes))
     }
 
     /// A call whose headers are in `head`.
@@ -368,9 +384,8 @@ impl DubboToHttp2 {
         let Ok(Some(frame)) = Frame::parse(&queued.frame, &config.frames) else {
             return;
         };
-        self.head.clear();
         // It was read before, so it can be read.
-        let Ok(call) = request::to_headers(&frame, &config, &mut self.head) else {
+        let Ok(call) = self.headers_of(&frame) else {
             return;
         };
         if queued.deadline.is_some_and(|deadline| deadline <= self.now) {

@@ -1,7 +1,7 @@
 //! What a caller sees when a call does not go well, and how often a provider got it.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::json;
 use support::{Call, Deed, Methods, WireConsumer, WireProvider, isolated, wait_until};
@@ -109,6 +109,49 @@ fn a_call_that_takes_too_long_ends_with_a_timeout() {
                 "{calls:#?}"
             );
             metric(&envoy, "dubbo.requests.active", 0).await;
+            envoy.stop().await;
+        }
+    });
+}
+
+/// No route says so: the caller's own time is up, and the timer says when.
+#[test]
+fn a_call_ends_when_its_caller_no_longer_waits() {
+    isolated(async || {
+        let ignored: Methods = Arc::new(|method, argument| match method {
+            "greet" => Deed::Return(format!("{argument} from v1")),
+            _ => Deed::Ignore,
+        });
+        let _provider = WireProvider::start(20881, ignored).await;
+        for way in WAYS {
+            let envoy = envoy(&caller(way)).start().await;
+            let consumer = WireConsumer::connect(20880).await;
+            let began = Instant::now();
+            let late = consumer
+                .call(&call("lost").with("timeout", "700"))
+                .await
+                .unwrap();
+            let took = began.elapsed();
+            assert_eq!(late.status, 31, "{way:?}: {late:?}");
+            assert!((700..2000).contains(&took.as_millis()), "{way:?}: {took:?}");
+            metric(&envoy, "dubbo.requests.active", 0).await;
+            wait_until("the request is reset", SOON, async || {
+                match envoy.stat("http.dubbo.downstream_rq_active").await? {
+                    0 => Ok(()),
+                    active => Err(active.to_string()),
+                }
+            })
+            .await;
+            assert_eq!(
+                consumer.call(&call("greet")).await,
+                answered("Ann from v1"),
+                "{way:?}"
+            );
+            let calls = lines(&envoy, "call ", 2).await;
+            assert!(
+                calls[0].contains("/lost cluster=v1 code=0") && calls[0].contains("flags=DR"),
+                "{calls:#?}"
+            );
             envoy.stop().await;
         }
     });

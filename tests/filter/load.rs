@@ -89,3 +89,42 @@ fn a_stalled_provider_holds_up_its_own_calls_alone() {
         }
     });
 }
+
+/// Workers share nothing but what is counted, and all of it is.
+#[test]
+fn many_callers_on_several_workers() {
+    const CALLERS: usize = 40;
+    const EACH: usize = 25;
+    isolated(async || {
+        let _provider = WireProvider::start(20881, super::echo("v1")).await;
+        for way in WAYS {
+            let envoy = envoy(&caller(way)).workers(4).start().await;
+            let callers = (0..CALLERS).map(|caller| {
+                tokio::spawn(async move {
+                    let consumer = WireConsumer::connect(20880).await;
+                    for n in 0..EACH {
+                        let text = format!("call {n} of {caller}");
+                        let call = Call::new(GREETER, "greet", &text).with("timeout", "15000");
+                        let answer = consumer.call(&call).await;
+                        assert_eq!(answer, answered(&format!("{text} from v1")));
+                    }
+                })
+            });
+            for caller in callers.collect::<Vec<_>>() {
+                caller.await.unwrap();
+            }
+            let calls = (CALLERS * EACH) as u64;
+            metric(&envoy, "dubbo.connections.dubbo", CALLERS as u64).await;
+            metric(&envoy, "dubbo.requests.two_way", calls).await;
+            metric(&envoy, "dubbo.responses.ok", calls).await;
+            for gauge in [
+                "dubbo.connections.active",
+                "dubbo.requests.active",
+                "dubbo.buffered_bytes",
+            ] {
+                metric(&envoy, gauge, 0).await;
+            }
+            envoy.stop().await;
+        }
+    });
+}

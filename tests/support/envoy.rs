@@ -24,6 +24,7 @@ pub struct EnvoySettings {
     version: &'static str,
     environment: Vec<(String, String)>,
     drain: Option<u32>,
+    workers: u32,
     namespace: Option<Namespace>,
     user: Option<u32>,
 }
@@ -41,6 +42,7 @@ impl EnvoySettings {
             version: "envoy",
             environment: Vec::new(),
             drain: None,
+            workers: 1,
             namespace: None,
             user: None,
         }
@@ -132,6 +134,13 @@ impl EnvoySettings {
         self
     }
 
+    /// Threads that serve connections; one otherwise, so that what happens is the same each time.
+    #[must_use]
+    pub fn workers(mut self, count: u32) -> Self {
+        self.workers = count;
+        self
+    }
+
     /// A variable of its environment.
     #[must_use]
     pub fn environment(mut self, name: &str, value: &str) -> Self {
@@ -187,7 +196,7 @@ impl EnvoySettings {
                 &self.bootstrap.to_string(),
                 "--use-dynamic-base-id",
                 "--concurrency",
-                "1",
+                &self.workers.to_string(),
             ])
             // Access logs are read while it runs.
             .args(["--file-flush-interval-msec", "50"])

@@ -170,6 +170,13 @@ impl Connection {
             .map_or(0, super::stream::Stream::waiting)
     }
 
+    /// The stream of which most bytes wait.
+    pub fn most_waiting(&self) -> Option<StreamKey> {
+        let waiting = self.streams.keys().map(|key| (self.waiting_of(key), key));
+        let most = waiting.max_by_key(|(bytes, _)| *bytes);
+        most.filter(|(bytes, _)| *bytes > 0).map(|(_, key)| key)
+    }
+
     /// How much a new stream could send at once.
     pub fn room(&self) -> usize {
         window(self.windows.send.min(i64::from(self.peer.initial_window)))
