@@ -350,7 +350,7 @@ impl DubboToHttp2 {
         let millis = call
             .deadline_ms()
             .filter(|_| self.config.deadline && call.two_way())?;
-        Some(self.now + Millis::from(millis))
+        Some(self.now.saturating_add(millis.into()))
     }
 
     /// Opens a stream for the call whose headers are in `head`.
