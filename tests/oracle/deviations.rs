@@ -38,7 +38,7 @@ pub(super) const HESSIAN_JS: &[Deviation] = &[
     Deviation {
         what: "a date of whole minutes that do not fit into 32 bits is written as if they did",
         question: 'R',
-        bytes: "4a00007536bd50f000",
+        bytes: "4a0000753000000000",
         says: "",
         avoid: |tree| {
             if let Tree::Date(millis) = tree
@@ -53,7 +53,7 @@ pub(super) const HESSIAN_JS: &[Deviation] = &[
     Deviation {
         what: "a map with a class is written as an object of that class",
         question: 'R',
-        bytes: "4d07612e422463c3a990915a",
+        bytes: "4d03612e42016b915a",
         says: "",
         avoid: |tree| {
             if let Tree::Map(name, _) = tree {
@@ -96,7 +96,7 @@ const LONE_SURROGATE: Deviation = Deviation {
 const KEY: Deviation = Deviation {
     what: "a list, map or object as key of a map is a panic: Go cannot hash it",
     question: 'D',
-    bytes: "4879905a905a",
+    bytes: "487990905a",
     says: "ERR panic",
     avoid: |tree| {
         if let Tree::Map(_, entries) = tree {

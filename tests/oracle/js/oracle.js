@@ -21,14 +21,14 @@ Scalar.count = 0;
 const SCALARS = new Set(['readNull', 'readBool', 'readInt', 'readLong', 'readDouble', 'readDate', 'readString', 'readBytes']);
 
 class Reader extends DecoderV2 {
-  constructor(bytes) { super(bytes); this.fields = new Map(); }
+  constructor(bytes) { super(bytes); this.size = bytes.length; this.fields = new Map(); }
 
-  get more() { return this.byteBuffer.position() < this.byteBuffer._limit; }
+  get more() { return this.position() < this.size; }
 
   _addRef(value) { super._addRef(value); this.fields.set(value, value.$); }
 
   read() {
-    const method = this.BYTE_CODES[this.byteBuffer.get(this.byteBuffer.position())];
+    const method = this.BYTE_CODES[this.byteBuffer.get(this.position())];
     let value = super.read(true);
     if (value === undefined) throw new Error('nothing was read');
     if (SCALARS.has(method)) {
