@@ -36,21 +36,6 @@ pub(super) const HESSIAN_JS: &[Deviation] = &[
         concerns: |_| false,
     },
     Deviation {
-        what: "a date of whole minutes that do not fit into 32 bits is written as if they did",
-        question: 'R',
-        bytes: "4a0000753000000000",
-        says: "",
-        avoid: |tree| {
-            if let Tree::Date(millis) = tree
-                && *millis % 60_000 == 0
-                && i32::try_from(*millis / 60_000).is_err()
-            {
-                *millis += 1;
-            }
-        },
-        concerns: |_| false,
-    },
-    Deviation {
         what: "a map with a class is written as an object of that class",
         question: 'R',
         bytes: "4d03612e42016b915a",
@@ -63,6 +48,20 @@ pub(super) const HESSIAN_JS: &[Deviation] = &[
         concerns: |meaning| meaning.contains("\"{"),
     },
     Deviation {
+        what: "a list, map or object that is a key already replaces the entry that it is the key of",
+        question: 'D',
+        bytes: "48784e51914e5a",
+        says: "OK {[]=N}",
+        avoid: |tree| {
+            if let Tree::Map(_, entries) = tree {
+                for (key, _) in entries.iter_mut().filter(|(key, _)| matches!(key, Tree::Back(_))) {
+                    *key = Tree::Null;
+                }
+            }
+        },
+        concerns: |_| false,
+    },
+    Deviation {
         what: "a list of the class java.util.ArrayList is written without it",
         question: 'R',
         bytes: "71136a6176612e7574696c2e41727261794c69737491",
@@ -73,16 +72,38 @@ pub(super) const HESSIAN_JS: &[Deviation] = &[
 ];
 
 /// dubbo-go-hessian2 1.12.5.
-pub(super) const GO_1_12: &[Deviation] = &[LONE_SURROGATE, KEY];
+pub(super) const GO_1_12: &[Deviation] = &[
+    LONE_SURROGATE,
+    KEY,
+    ARRAY,
+    TYPED_MAP,
+    EMPTY_OBJECT,
+];
 
 /// dubbo-go-hessian2 1.10.2.
-pub(super) const GO_1_10: &[Deviation] = &[LONE_SURROGATE, KEY];
+pub(super) const GO_1_10: &[Deviation] = &[
+    LONE_SURROGATE,
+    KEY,
+    ARRAY,
+    TYPED_MAP,
+    EMPTY_OBJECT,
+    EMPTY_LIST,
+    FAR_DATE,
+    Deviation {
+        what: "an object of a class that was not registered is an error",
+        question: 'D',
+        bytes: "4303702e5891016160",
+        says: "ERR",
+        avoid: |_| {},
+        concerns: |meaning| meaning.contains("\"("),
+    },
+];
 
 const LONE_SURROGATE: Deviation = Deviation {
-    what: "a surrogate without its other half cannot be in a string of Go",
+    what: "a surrogate without its other half is a panic: it cannot be in a string of Go",
     question: 'D',
     bytes: "01eda0bd",
-    says: "OK \"\\ufffd",
+    says: "ERR panic",
     avoid: |tree| {
         if let Tree::String(units) = tree {
             let all = units.as_chunks::<2>().0.iter().map(|u| u16::from_be_bytes(*u));
@@ -94,7 +115,7 @@ const LONE_SURROGATE: Deviation = Deviation {
 };
 
 const KEY: Deviation = Deviation {
-    what: "a list, map or object as key of a map is a panic: Go cannot hash it",
+    what: "a list, map or object as key of a map is a panic: Go cannot hash it; of equal keys one remains",
     question: 'D',
     bytes: "487990905a",
     says: "ERR panic",
@@ -103,6 +124,77 @@ const KEY: Deviation = Deviation {
             for (n, (key, _)) in entries.iter_mut().enumerate() {
                 *key = Tree::Int(n as i32);
             }
+        }
+    },
+    concerns: |_| false,
+};
+
+const ARRAY: Deviation = Deviation {
+    what: "an array must have the elements that its name says, which random values do not",
+    question: 'D',
+    bytes: "71045b696e740161",
+    says: "ERR panic",
+    avoid: |tree| {
+        if let Tree::List(Some(name), _) = tree
+            && name.starts_with('[')
+        {
+            *name = "java.util.T".into();
+        }
+    },
+    concerns: |_| false,
+};
+
+const TYPED_MAP: Deviation = Deviation {
+    what: "lists and maps do not share the names of their classes: a reference across is a panic or another class",
+    question: 'D',
+    bytes: "710154904d90016b925a",
+    says: "ERR panic",
+    avoid: |tree| {
+        if let Tree::Map(name, _) = tree {
+            *name = None;
+        }
+    },
+    concerns: |meaning| meaning.contains("\"{"),
+};
+
+const EMPTY_OBJECT: Deviation = Deviation {
+    what: "two objects of a class without fields are one: Go may give them one address",
+    question: 'R',
+    bytes: "7a4304702e4330906060",
+    says: "OK",
+    avoid: |tree| {
+        if let Tree::Object(class, _) = tree
+            && *class % 7 == 0
+        {
+            *class += 1;
+        }
+    },
+    concerns: |_| false,
+};
+
+const EMPTY_LIST: Deviation = Deviation {
+    what: "two empty lists are one: Go gives them one address",
+    question: 'R',
+    bytes: "7a7878",
+    says: "OK",
+    avoid: |tree| {
+        if let Tree::List(_, items) = tree
+            && items.is_empty()
+        {
+            items.push(Tree::Null);
+        }
+    },
+    concerns: |_| false,
+};
+
+const FAR_DATE: Deviation = Deviation {
+    what: "a date that is no 64-bit number of nanoseconds is written as another",
+    question: 'R',
+    bytes: "4a0000ffffffffffff",
+    says: "OK",
+    avoid: |tree| {
+        if let Tree::Date(millis) = tree {
+            *millis %= 9_000_000_000_000;
         }
     },
     concerns: |_| false,

@@ -61,8 +61,9 @@ impl Foreign {
     }
 
     fn values_at_random(self) {
-        let avoid = |tree: &mut Tree| {
-            for deviation in self.deviations {
+        let deviations = self.deviations;
+        let avoid = move |tree: &mut Tree| {
+            for deviation in deviations {
                 tree.change(deviation.avoid);
             }
         };

@@ -3,11 +3,11 @@
 //	D hex   every value in the bytes, as text
 //	R hex   the same values, written again
 //
-// Answers begin with OK or ERR. To this library a class that was not registered is a map from field
-// names, a class name of a list or map is lost, and a map has no order. So the text is that of
-// HessianOracle.java without what is lost: an object is a map, lists and maps have no names, entries
-// are sorted by their text, and of values that are met again only those that hold themselves are
-// marked: ^n is what stands n levels further out.
+// Answers begin with OK or ERR. To this library a class that was not registered (classes.go) is a map
+// from field names, or nothing; a class name of a list or map is lost, and a map has no order. So the
+// text is that of HessianOracle.java without what is lost: an object is a map, lists and maps have no
+// names, entries are sorted by their text, and of values that are met again only those that hold
+// themselves are marked: ^n is what stands n levels further out.
 package main
 
 import (
@@ -83,7 +83,11 @@ func decode(bytes []byte) (values []interface{}, err error) {
 }
 
 func show(v reflect.Value, outer []uintptr) string {
+	at := uintptr(0)
 	for v.IsValid() && (v.Kind() == reflect.Interface || v.Kind() == reflect.Ptr) {
+		if v.Kind() == reflect.Ptr {
+			at = v.Pointer()
+		}
 		v = v.Elem()
 	}
 	if !v.IsValid() {
@@ -113,7 +117,7 @@ func show(v reflect.Value, outer []uintptr) string {
 	case reflect.Map:
 		return showMap(v, outer)
 	case reflect.Struct:
-		return showStruct(v, outer)
+		return showStruct(v, at, outer)
 	}
 	return "?" + v.Type().String()
 }
@@ -151,13 +155,22 @@ func showMap(v reflect.Value, outer []uintptr) string {
 	return "{" + strings.Join(entries, ",") + "}"
 }
 
-// What the library has a type of its own for is shown by that type's name and fields.
-func showStruct(v reflect.Value, outer []uintptr) string {
+// A registered class, or what the library has a type of its own for.
+func showStruct(v reflect.Value, at uintptr, outer []uintptr) string {
+	if text := above(at, outer); text != "" {
+		return text
+	}
 	fields := []string{}
 	for i := 0; i < v.NumField(); i++ {
-		fields = append(fields, v.Type().Field(i).Name+"="+show(v.Field(i), append(outer, 0)))
+		field := v.Type().Field(i)
+		name, ours := field.Tag.Lookup("hessian")
+		if !ours {
+			return "?" + v.Type().String()
+		}
+		fields = append(fields, quote(name)+"="+show(v.Field(i), append(outer, at)))
 	}
-	return v.Type().String() + "(" + strings.Join(fields, ",") + ")"
+	sort.Strings(fields)
+	return "{" + strings.Join(fields, ",") + "}"
 }
 
 func above(at uintptr, outer []uintptr) string {

@@ -35,6 +35,8 @@ class Reader extends DecoderV2 {
       if (value && Object.hasOwn(value, '$class')) value = value.$;
       return new Scalar(method, value);
     }
+    // Each time that the library meets a map without a class, it wraps it anew.
+    if (isMap(parts(value)) && !this.fields.has(value)) return parts(value);
     // Of an exception the library makes an Error; its fields are what was read first.
     if (this.fields.get(value)) value.$ = this.fields.get(value);
     return value;
