@@ -71,13 +71,37 @@ fn absolute(ours: &Ours) -> Vec<Bound> {
     let bounds = [
         ("head, ns", ours.expect(Row::Head, "small"), AtMost(3.0)),
         ("peek, ns", ours.expect(Row::Peek, "small"), AtMost(30.0)),
-        ("index of small, ns", ours.expect(Row::Index, "small"), AtMost(150.0)),
-        ("index of typical, ns", ours.expect(Row::Index, "typical"), AtMost(350.0)),
-        ("index of large, ns a value", ours.per_value("large"), AtMost(5.0)),
+        (
+            "index of small, ns",
+            ours.expect(Row::Index, "small"),
+            AtMost(150.0),
+        ),
+        (
+            "index of typical, ns",
+            ours.expect(Row::Index, "typical"),
+            AtMost(350.0),
+        ),
+        (
+            "index of large, ns a value",
+            ours.per_value("large"),
+            AtMost(5.0),
+        ),
         ("index of CJK, GB/s", cjk, AtLeast(cjk_limit)),
-        ("heap allocations of head, peek, index", ours.allocations, AtMost(0.0)),
-        ("patch of 64 KB, ns", ours.expect(Row::Patch, "64k"), AtMost(100.0)),
-        ("bytes of arguments that a patch copies", ours.copied, AtMost(0.0)),
+        (
+            "heap allocations of head, peek, index",
+            ours.allocations,
+            AtMost(0.0),
+        ),
+        (
+            "patch of 64 KB, ns",
+            ours.expect(Row::Patch, "64k"),
+            AtMost(100.0),
+        ),
+        (
+            "bytes of arguments that a patch copies",
+            ours.copied,
+            AtMost(0.0),
+        ),
     ];
     let bounds = bounds.into_iter().map(|(what, measured, limit)| Bound {
         what: what.into(),

@@ -74,7 +74,9 @@ fn count(row: &str, sample: &str, times: u32) -> u64 {
         .expect("valgrind: the Debian package of that name");
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{said}");
-    let collected = said.lines().find_map(|line| line.split("Collected : ").nth(1));
+    let collected = said
+        .lines()
+        .find_map(|line| line.split("Collected : ").nth(1));
     let collected = collected.and_then(|count| count.trim().parse().ok());
     collected.unwrap_or_else(|| panic!("no count in what valgrind said: {said}"))
 }

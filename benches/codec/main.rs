@@ -33,9 +33,19 @@ fn settings(peers: &[peers::Program]) {
     let model = cpu.lines().find_map(|line| line.strip_prefix("model name"));
     let model = model.map_or("unknown", |text| text.trim_start_matches(['\t', ' ', ':']));
     let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
-    let simd = if cfg!(feature = "simd") { "with" } else { "without" };
-    println!("processor   {model}, load {}", load.split(' ').next().unwrap_or_default());
-    println!("codec       {simd} SIMD, {}", said(Command::new("rustc").arg("--version")));
+    let simd = if cfg!(feature = "simd") {
+        "with"
+    } else {
+        "without"
+    };
+    println!(
+        "processor   {model}, load {}",
+        load.split(' ').next().unwrap_or_default()
+    );
+    println!(
+        "codec       {simd} SIMD, {}",
+        said(Command::new("rustc").arg("--version"))
+    );
     for peer in peers {
         println!("{:11} {}", peer.name, peer.made_by);
     }

@@ -63,7 +63,9 @@ fn best(mut run: impl FnMut(u32)) -> f64 {
 impl Ours {
     pub(crate) fn time(&self, row: Row, sample: &str) -> Option<f64> {
         let mut times = self.times.iter();
-        times.find(|(r, s, _)| *r == row && *s == sample).map(|t| t.2)
+        times
+            .find(|(r, s, _)| *r == row && *s == sample)
+            .map(|t| t.2)
     }
 
     pub(crate) fn expect(&self, row: Row, sample: &str) -> f64 {

@@ -63,20 +63,28 @@ fn java(out: &Path) -> Program {
     let setup = PathBuf::from(HERE).join("../../tests/setup");
     done(Command::new(&setup).arg("dubbo-3.3.6"));
     let paths = done(Command::new(&setup).arg("--paths"));
-    let path = paths.lines().find_map(|line| line.strip_prefix("dubbo-3.3.6\t"));
+    let path = paths
+        .lines()
+        .find_map(|line| line.strip_prefix("dubbo-3.3.6\t"));
     let path = path.and_then(|rest| rest.split('\t').next());
     let path = path.expect("tests/setup knows dubbo-3.3.6");
     let classes = out.join("java");
     std::fs::create_dir_all(&classes).expect("a directory for classes");
     let source = Path::new(HERE).join("java/HessianPeer.java");
-    done(Command::new("javac").args(["-nowarn", "-cp", path, "-d"]).args([&classes, &source]));
+    done(
+        Command::new("javac")
+            .args(["-nowarn", "-cp", path, "-d"])
+            .args([&classes, &source]),
+    );
     let mut command = Command::new("java");
     command.args(["-Xms1g", "-Xmx1g", "-XX:+UseParallelGC"]);
     for package in ["lang", "util", "math"] {
         command.arg("--add-opens");
         command.arg(format!("java.base/java.{package}=ALL-UNNAMED"));
     }
-    command.arg("-cp").arg(format!("{}:{path}", classes.display()));
+    command
+        .arg("-cp")
+        .arg(format!("{}:{path}", classes.display()));
     command.arg("com.acme.orders.HessianPeer");
     Program {
         name: HESSIAN_LITE,
@@ -99,7 +107,10 @@ fn go(out: &Path, name: &'static str, way: &str) -> Program {
     command.arg(way);
     Program {
         name,
-        made_by: format!("dubbo-go-hessian2 {version}, {way}, {}", said(Command::new("go").arg("version"))),
+        made_by: format!(
+            "dubbo-go-hessian2 {version}, {way}, {}",
+            said(Command::new("go").arg("version"))
+        ),
         command,
     }
 }
@@ -109,11 +120,20 @@ fn rust(out: &Path) -> Program {
     let manifest = Path::new(HERE).join("hessian-rs/Cargo.toml");
     let target = out.join("hessian-rs");
     let mut build = Command::new("cargo");
-    build.args(["build", "--release", "--locked", "--quiet", "--manifest-path"]);
+    build.args([
+        "build",
+        "--release",
+        "--locked",
+        "--quiet",
+        "--manifest-path",
+    ]);
     done(build.arg(manifest).arg("--target-dir").arg(&target));
     Program {
         name: "hessian_rs",
-        made_by: format!("0.0.4-rc3, {}", said(Command::new("rustc").arg("--version"))),
+        made_by: format!(
+            "0.0.4-rc3, {}",
+            said(Command::new("rustc").arg("--version"))
+        ),
         command: Command::new(target.join("release/hessian-rs-peer")),
     }
 }

@@ -93,14 +93,18 @@ impl<'a> Prepared<'a> {
                 assert!(black_box(head).is_ok());
             }),
             Row::Peek => repeat(rounds, || {
-                let peek = RequestPeek::parse(black_box(&self.head), black_box(self.body), &self.limits);
+                let peek =
+                    RequestPeek::parse(black_box(&self.head), black_box(self.body), &self.limits);
                 assert!(black_box(&peek).as_ref().is_ok_and(Option::is_some));
             }),
             Row::Index => repeat(rounds, || {
-                let request = Request::parse(black_box(&self.head), black_box(self.body), &self.limits);
+                let request =
+                    Request::parse(black_box(&self.head), black_box(self.body), &self.limits);
                 let request = request.expect("a request");
                 let attachments = request.attachments();
-                let seen = attachments.iter().filter(|entry| black_box(entry).0.is_some());
+                let seen = attachments
+                    .iter()
+                    .filter(|entry| black_box(entry).0.is_some());
                 assert_eq!(seen.count(), 9);
             }),
             Row::Decode => repeat(rounds, || {
@@ -125,7 +129,10 @@ impl<'a> Prepared<'a> {
     pub(crate) fn patched_bytes(&self) -> usize {
         let mut edit = RequestEdit::new();
         edit.set("dubbo.tag", "stable");
-        let patch = self.request.patch(&self.head, &edit, &self.limits).expect("a patch");
+        let patch = self
+            .request
+            .patch(&self.head, &edit, &self.limits)
+            .expect("a patch");
         let original = self.body.as_ptr_range();
         let new = |segment: &&[u8]| !original.contains(&segment.as_ptr());
         patch.segments().filter(new).map(<[u8]>::len).sum()

@@ -62,7 +62,8 @@ fn dubbox_counts_arguments() {
         let path = request.attachments().text("path");
         assert_eq!(path, Some(Text::new("demo.GreetService")));
         // As hessian-lite reads it.
-        let map = r#"{"path"="demo.GreetService","interface"="demo.GreetService","version"="0.0.0"}"#;
+        let map =
+            r#"{"path"="demo.GreetService","interface"="demo.GreetService","version"="0.0.0"}"#;
         assert!(r.meaning.ends_with(&format!(" | {map}")), "{}", r.meaning);
     }
 }

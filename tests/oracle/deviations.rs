@@ -54,7 +54,10 @@ pub(super) const HESSIAN_JS: &[Deviation] = &[
         says: "OK {[]=N}",
         avoid: |tree| {
             if let Tree::Map(_, entries) = tree {
-                for (key, _) in entries.iter_mut().filter(|(key, _)| matches!(key, Tree::Back(_))) {
+                for (key, _) in entries
+                    .iter_mut()
+                    .filter(|(key, _)| matches!(key, Tree::Back(_)))
+                {
                     *key = Tree::Null;
                 }
             }
@@ -77,7 +80,42 @@ pub(super) const GO_1_12: &[Deviation] = &[
     KEY,
     ARRAY,
     TYPED_MAP,
-    EMPTY_OBJECT,
+    Deviation {
+        what: "an object without fields is not always counted: Go may give two of them one address",
+        question: 'R',
+        bytes: "7b4304702e433090604304702e43379061489051935a",
+        says: "OK",
+        avoid: |tree| {
+            if let Tree::Object(class, _) = tree
+                && *class % 7 == 0
+            {
+                *class += 1;
+            }
+        },
+        concerns: |_| false,
+    },
+    Deviation {
+        what: "an empty list is not counted among what can be referred to",
+        question: 'R',
+        bytes: "78795191",
+        says: "OK 589058915190",
+        avoid: |tree| {
+            if let Tree::List(_, items) = tree
+                && items.is_empty()
+            {
+                items.push(Tree::Null);
+            }
+        },
+        concerns: |_| false,
+    },
+    Deviation {
+        what: "of an exception only the fields of Throwable are kept",
+        question: 'D',
+        bytes: "4303702e45940a737461636b54726163651473757070726573736564457863657074696f6e730d64657461696c4d657373616765056361757365604e4e037768794e",
+        says: "OK ?hessian.UnknownException",
+        avoid: |_| {},
+        concerns: |meaning| meaning.contains("stackTrace="),
+    },
 ];
 
 /// dubbo-go-hessian2 1.10.2.
@@ -86,13 +124,34 @@ pub(super) const GO_1_10: &[Deviation] = &[
     KEY,
     ARRAY,
     TYPED_MAP,
-    EMPTY_OBJECT,
-    EMPTY_LIST,
-    FAR_DATE,
+    Deviation {
+        what: "what is met again in an object is a copy of as much as was read of it",
+        question: 'D',
+        bytes: "4304702e4331910161605190",
+        says: "OK {\"a\"={\"a\"=N}}",
+        avoid: |tree| {
+            if let Tree::Back(_) = tree {
+                *tree = Tree::Null;
+            }
+        },
+        concerns: |_| false,
+    },
+    Deviation {
+        what: "a date that is no 64-bit number of nanoseconds is written as another",
+        question: 'R',
+        bytes: "4a0000ffffffffffff",
+        says: "OK",
+        avoid: |tree| {
+            if let Tree::Date(millis) = tree {
+                *millis %= 9_000_000_000_000;
+            }
+        },
+        concerns: |_| false,
+    },
     Deviation {
         what: "an object of a class that was not registered is an error",
         question: 'D',
-        bytes: "4303702e5891016160",
+        bytes: "4303702e589101616090",
         says: "ERR",
         avoid: |_| {},
         concerns: |meaning| meaning.contains("\"("),
@@ -106,7 +165,11 @@ const LONE_SURROGATE: Deviation = Deviation {
     says: "ERR panic",
     avoid: |tree| {
         if let Tree::String(units) = tree {
-            let all = units.as_chunks::<2>().0.iter().map(|u| u16::from_be_bytes(*u));
+            let all = units
+                .as_chunks::<2>()
+                .0
+                .iter()
+                .map(|u| u16::from_be_bytes(*u));
             let text: String = char::decode_utf16(all).flatten().collect();
             *units = text.encode_utf16().flat_map(u16::to_be_bytes).collect();
         }
@@ -155,47 +218,4 @@ const TYPED_MAP: Deviation = Deviation {
         }
     },
     concerns: |meaning| meaning.contains("\"{"),
-};
-
-const EMPTY_OBJECT: Deviation = Deviation {
-    what: "two objects of a class without fields are one: Go may give them one address",
-    question: 'R',
-    bytes: "7a4304702e4330906060",
-    says: "OK",
-    avoid: |tree| {
-        if let Tree::Object(class, _) = tree
-            && *class % 7 == 0
-        {
-            *class += 1;
-        }
-    },
-    concerns: |_| false,
-};
-
-const EMPTY_LIST: Deviation = Deviation {
-    what: "two empty lists are one: Go gives them one address",
-    question: 'R',
-    bytes: "7a7878",
-    says: "OK",
-    avoid: |tree| {
-        if let Tree::List(_, items) = tree
-            && items.is_empty()
-        {
-            items.push(Tree::Null);
-        }
-    },
-    concerns: |_| false,
-};
-
-const FAR_DATE: Deviation = Deviation {
-    what: "a date that is no 64-bit number of nanoseconds is written as another",
-    question: 'R',
-    bytes: "4a0000ffffffffffff",
-    says: "OK",
-    avoid: |tree| {
-        if let Tree::Date(millis) = tree {
-            *millis %= 9_000_000_000_000;
-        }
-    },
-    concerns: |_| false,
 };

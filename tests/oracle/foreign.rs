@@ -16,7 +16,7 @@ use super::deviations::{Deviation, GO_1_10, GO_1_12, HESSIAN_JS};
 use super::loose;
 use super::process::Oracle;
 use super::recorded::{Show, hex, recorded, unhex};
-use super::values::{self, Tree};
+use super::values;
 
 /// A program, what it keeps of values, and where it departs.
 struct Foreign {
@@ -62,13 +62,12 @@ impl Foreign {
 
     fn values_at_random(self) {
         let deviations = self.deviations;
-        let avoid = move |tree: &mut Tree| {
-            for deviation in deviations {
-                tree.change(deviation.avoid);
-            }
-        };
         let trees = vec(values::tree(), 1..4).prop_map(move |mut trees| {
-            trees.iter_mut().for_each(avoid);
+            for deviation in deviations {
+                trees
+                    .iter_mut()
+                    .for_each(|tree| tree.change(deviation.avoid));
+            }
             trees
         });
         let foreign = RefCell::new(self);
@@ -99,20 +98,25 @@ impl Foreign {
         for r in recorded().into_iter().filter(|r| hessian2(&r.bytes)) {
             let body = &r.bytes[16..];
             let meaning = self.decoded(body);
-            let expected = self.deviations.iter().find(|d| (d.concerns)(&r.meaning));
+            // What it misreads it cannot write either.
+            let excused = |question: char| {
+                let mut all = self.deviations.iter();
+                all.any(|d| (d.question == 'D' || question == 'R') && (d.concerns)(&r.meaning))
+            };
+            let excused = ['D', 'R'].map(excused);
             let answers = self.there_and_back(body);
-            if answers.iter().all(|answer| *answer == Ok(meaning.clone())) {
-                same += 1;
-                continue;
+            for (answer, excused) in answers.iter().zip(excused) {
+                assert!(
+                    excused || *answer == Ok(meaning.clone()),
+                    "{} {}: {}\nmeant {meaning}\nsays  {answer:?}",
+                    r.file,
+                    r.case,
+                    hex(body)
+                );
             }
-            departed += 1;
-            assert!(
-                expected.is_some(),
-                "{} {}: {}\nmeant {meaning}\nsays  {answers:?}",
-                r.file,
-                r.case,
-                hex(body)
-            );
+            let both = answers.iter().all(|answer| *answer == Ok(meaning.clone()));
+            same += usize::from(both);
+            departed += usize::from(!both);
         }
         assert!(same >= at_least, "{same} the same, {departed} not");
     }
@@ -147,7 +151,7 @@ fn hessian_js_values_at_random() {
 
 #[test]
 fn hessian_js_recorded_bodies() {
-    hessian_js().recorded_bodies(1);
+    hessian_js().recorded_bodies(450);
 }
 
 #[test]
@@ -162,7 +166,7 @@ fn go_1_12_values_at_random() {
 
 #[test]
 fn go_1_12_recorded_bodies() {
-    go("1.12.5", GO_1_12).recorded_bodies(1);
+    go("1.12.5", GO_1_12).recorded_bodies(490);
 }
 
 #[test]
@@ -177,7 +181,7 @@ fn go_1_10_values_at_random() {
 
 #[test]
 fn go_1_10_recorded_bodies() {
-    go("1.10.2", GO_1_10).recorded_bodies(1);
+    go("1.10.2", GO_1_10).recorded_bodies(450);
 }
 
 #[test]

@@ -27,7 +27,12 @@ pub(super) enum Plain {
 }
 
 pub(super) fn plain() -> impl Strategy<Value = Plain> {
-    let text = prop_oneof!["[ -~]{0,60}", "\\PC{0,20}", "[\u{80}-\u{ff}]{0,50}", "[一-龥]{0,120}"];
+    let text = prop_oneof![
+        "[ -~]{0,60}",
+        "\\PC{0,20}",
+        "[\u{80}-\u{ff}]{0,50}",
+        "[一-龥]{0,120}"
+    ];
     let big = vec(any::<u8>(), 9..40).prop_map(|mut bytes| {
         // The first byte is needed: it is neither the sign's 00 nor its ff.
         bytes[0] = 0x12;
@@ -50,7 +55,12 @@ pub(super) fn plain() -> impl Strategy<Value = Plain> {
 }
 
 fn number() -> impl Strategy<Value = Value<'static>> {
-    let long = prop_oneof![-20..60_i64, -3000..3000_i64, -300_000..300_000_i64, any::<i64>()];
+    let long = prop_oneof![
+        -20..60_i64,
+        -3000..3000_i64,
+        -300_000..300_000_i64,
+        any::<i64>()
+    ];
     let int = prop_oneof![-20..60, -3000..3000, -300_000..300_000, any::<i32>()];
     // The writer loses the sign of zero and the payload of NaN.
     let double = prop_oneof![any::<i16>().prop_map(f64::from), any::<f64>()];
@@ -141,7 +151,8 @@ pub(super) fn shown(value: &Value<'_>) -> String {
             format!("[{}]", items.join(","))
         }
         Value::Object(entries) => {
-            let entry = |[name, value]: &[Value<'_>; 2]| format!("{}={}", shown(name), shown(value));
+            let entry =
+                |[name, value]: &[Value<'_>; 2]| format!("{}={}", shown(name), shown(value));
             let entries: Vec<String> = entries.iter().map(entry).collect();
             format!("{{{}}}", entries.join(","))
         }
@@ -152,9 +163,8 @@ pub(super) fn shown(value: &Value<'_>) -> String {
 /// Two's complement in as many bytes as it needs, as `BigInteger.toByteArray` has it.
 fn minimal(value: i64) -> String {
     let bytes = value.to_be_bytes();
-    let superfluous = |pair: &&[u8]| {
-        (pair[0] == 0 && pair[1] < 0x80) || (pair[0] == 0xff && pair[1] >= 0x80)
-    };
+    let superfluous =
+        |pair: &&[u8]| (pair[0] == 0 && pair[1] < 0x80) || (pair[0] == 0xff && pair[1] >= 0x80);
     let skip = bytes.windows(2).take_while(superfluous).count();
     hex(&bytes[skip..])
 }

@@ -148,6 +148,10 @@ func showMap(v reflect.Value, outer []uintptr) string {
 	}
 	entries := []string{}
 	for _, key := range v.MapKeys() {
+		// The class of an object that became a map.
+		if key.CanInterface() && key.Interface() == "_class" {
+			continue
+		}
 		inner := append(outer, at)
 		entries = append(entries, show(key, inner)+"="+show(v.MapIndex(key), inner))
 	}
@@ -159,6 +163,9 @@ func showMap(v reflect.Value, outer []uintptr) string {
 func showStruct(v reflect.Value, at uintptr, outer []uintptr) string {
 	if text := above(at, outer); text != "" {
 		return text
+	}
+	if strings.HasSuffix(v.Type().String(), "big.Decimal") && v.CanAddr() {
+		return "{\"value\"=" + quote(fmt.Sprint(v.Addr().Interface())) + "}"
 	}
 	fields := []string{}
 	for i := 0; i < v.NumField(); i++ {
