@@ -7,13 +7,14 @@
 use crate::attachment::Attachments;
 use crate::error::{Error, ErrorKind, Limit, Limits, What};
 use crate::exception::{Exception, HessianSight, JsonbSight};
-use crate::frame::Serialization;
 use crate::hessian2::{self, Tables};
 use crate::inline::Inline;
 use crate::json;
 use crate::jsonb;
 use crate::msgpack;
+use crate::protobuf;
 use crate::reader::Reader;
+use crate::serialization::Serialization;
 use crate::text::Text;
 
 /// An encoding of bodies that this crate reads.
@@ -29,6 +30,10 @@ pub(crate) enum Format {
     JsonFramed,
     /// MessagePack values.
     MsgPack,
+    /// Protobuf messages, a length before each.
+    Protobuf,
+    /// Protobuf messages as JSON texts, a line each.
+    ProtobufJson,
 }
 
 impl Format {
@@ -43,6 +48,8 @@ impl Format {
             Serialization::MSGPACK => Ok(Self::MsgPack),
             Serialization::HESSIAN2 | Serialization::NATIVE_HESSIAN => Ok(Self::Hessian2),
             Serialization::FASTJSON2 => Ok(Self::Jsonb),
+            Serialization::PROTOBUF => Ok(Self::Protobuf),
+            Serialization::PROTOBUF_JSON => Ok(Self::ProtobufJson),
             _ => Err(Error::new(0, What::Body, ErrorKind::Unsupported)),
         }
     }
@@ -52,9 +59,7 @@ impl Format {
         match self {
             Self::Hessian2 => Ok(Written::Hessian2),
             Self::Jsonb => Ok(Written::Jsonb),
-            Self::JsonLines | Self::JsonFramed | Self::MsgPack => {
-                Err(Error::new(0, What::Body, ErrorKind::Unsupported))
-            }
+            _ => Err(Error::new(0, What::Body, ErrorKind::Unsupported)),
         }
     }
 }
@@ -64,6 +69,112 @@ impl Format {
 pub(crate) enum Written {
     Hessian2,
     Jsonb,
+}
+
+/// What the strings at the beginning of a request are read through.
+pub(crate) trait Strings<'a> {
+    /// Where the next one begins.
+    fn at(&self) -> u32;
+    /// A string that must not be null.
+    fn string(&mut self, what: What) -> Result<Text<'a>, Error>;
+    /// A string; `None` is null.
+    fn optional_string(&mut self, what: What) -> Result<Option<Text<'a>>, Error>;
+    /// The int that old dubbox peers write where the parameter types stand; `None` if there is none.
+    fn dubbox_count(&mut self) -> Result<Option<i32>, Error>;
+    /// The string that comes next, and nothing moves; `None` if it is something else.
+    fn peek_string(&self) -> Result<Option<Text<'a>>, Error>;
+}
+
+/// The strings of Hessian 2 alone: apart from all other encodings, it is read in registers.
+#[derive(Debug)]
+pub(crate) struct HessianStrings<'a> {
+    r: Reader<'a>,
+    four: bool,
+}
+
+impl<'a> HessianStrings<'a> {
+    /// The reader, behind what was read.
+    #[inline(always)]
+    pub(crate) const fn into_reader(self) -> Reader<'a> {
+        self.r
+    }
+}
+
+impl<'a> Strings<'a> for HessianStrings<'a> {
+    #[inline(always)]
+    fn at(&self) -> u32 {
+        self.r.at() as u32
+    }
+
+    #[inline(always)]
+    fn string(&mut self, what: What) -> Result<Text<'a>, Error> {
+        hessian2::read_string(&mut self.r, self.four, what)
+    }
+
+    #[inline(always)]
+    fn optional_string(&mut self, what: What) -> Result<Option<Text<'a>>, Error> {
+        match self.r.peek() {
+            Some(b'N') => self.r.byte(what).map(|_| None),
+            _ => self.string(what).map(Some),
+        }
+    }
+
+    #[inline(always)]
+    fn dubbox_count(&mut self) -> Result<Option<i32>, Error> {
+        dubbox_count(&mut self.r)
+    }
+
+    #[inline(never)]
+    fn peek_string(&self) -> Result<Option<Text<'a>>, Error> {
+        let mut strings = Self { ..*self };
+        unless_other(strings.optional_string(What::Arguments))
+    }
+}
+
+impl<'a> Strings<'a> for BodyReader<'a, '_> {
+    fn at(&self) -> u32 {
+        self.r.at() as u32
+    }
+
+    fn string(&mut self, what: What) -> Result<Text<'a>, Error> {
+        let at = self.r.at();
+        match BodyReader::optional_string(self, what)? {
+            Some(text) => Ok(text),
+            None => Err(Error::new(at, what, ErrorKind::UnexpectedByte(self.null()))),
+        }
+    }
+
+    fn optional_string(&mut self, what: What) -> Result<Option<Text<'a>>, Error> {
+        BodyReader::optional_string(self, what)
+    }
+
+    fn dubbox_count(&mut self) -> Result<Option<i32>, Error> {
+        match self.format {
+            Format::Hessian2 => dubbox_count(&mut self.r),
+            _ => Ok(None),
+        }
+    }
+
+    fn peek_string(&self) -> Result<Option<Text<'a>>, Error> {
+        let mut reader = Self { ..*self };
+        unless_other(BodyReader::optional_string(&mut reader, What::Arguments))
+    }
+}
+
+#[inline(always)]
+fn dubbox_count(r: &mut Reader<'_>) -> Result<Option<i32>, Error> {
+    match r.peek() {
+        Some(0x80..=0xd7 | b'I') => hessian2::read_int(r, What::ParameterTypes).map(Some),
+        _ => Ok(None),
+    }
+}
+
+/// Nothing where something else than a string stands; what is cut short stays an error.
+fn unless_other(read: Result<Option<Text<'_>>, Error>) -> Result<Option<Text<'_>>, Error> {
+    match read {
+        Err(error) if !error.is_truncated() => Ok(None),
+        read => read,
+    }
 }
 
 /// A cursor over a body.
@@ -83,30 +194,28 @@ impl<'a, 'l> BodyReader<'a, 'l> {
         }
     }
 
-    /// A string; `None` is null.
+    /// The strings that come next, if they are in Hessian 2. This reader does not move with them.
     #[inline(always)]
+    pub(crate) fn hessian_strings(&self) -> Option<HessianStrings<'a>> {
+        (self.format == Format::Hessian2).then_some(HessianStrings {
+            r: self.r,
+            four: self.limits.four_byte_utf8,
+        })
+    }
+
+    /// A string; `None` is null.
     pub(crate) fn optional_string(&mut self, what: What) -> Result<Option<Text<'a>>, Error> {
         match self.format {
             Format::Hessian2 if self.r.peek() == Some(b'N') => self.r.byte(what).map(|_| None),
-            Format::Hessian2 => self.string(what).map(Some),
+            Format::Hessian2 => {
+                hessian2::read_string(&mut self.r, self.limits.four_byte_utf8, what).map(Some)
+            }
             Format::Jsonb => jsonb::framed(&mut self.r, what, |r| jsonb::optional_string(r, what)),
-            Format::JsonLines | Format::JsonFramed => {
+            Format::JsonLines | Format::JsonFramed | Format::ProtobufJson => {
                 self.json(what, |r| json::optional_string(r, what))
             }
             Format::MsgPack => msgpack::optional_string(&mut self.r, what),
-        }
-    }
-
-    /// A string that must not be null.
-    #[inline(always)]
-    pub(crate) fn string(&mut self, what: What) -> Result<Text<'a>, Error> {
-        if self.format == Format::Hessian2 {
-            return hessian2::read_string(&mut self.r, self.limits.four_byte_utf8, what);
-        }
-        let at = self.r.at();
-        match self.optional_string(what)? {
-            Some(text) => Ok(text),
-            None => Err(Error::new(at, what, ErrorKind::UnexpectedByte(self.null()))),
+            Format::Protobuf => protobuf::string(&mut self.r, what).map(Some),
         }
     }
 
@@ -115,8 +224,10 @@ impl<'a, 'l> BodyReader<'a, 'l> {
         match self.format {
             Format::Hessian2 => b'N',
             Format::Jsonb => jsonb::NULL,
-            Format::JsonLines | Format::JsonFramed => b'n',
+            Format::JsonLines | Format::JsonFramed | Format::ProtobufJson => b'n',
             Format::MsgPack => msgpack::NULL,
+            // It has none.
+            Format::Protobuf => 0,
         }
     }
 
@@ -139,16 +250,6 @@ impl<'a, 'l> BodyReader<'a, 'l> {
         Ok(value)
     }
 
-    /// The int that old dubbox peers write where the parameter types stand; `None` if there is none.
-    pub(crate) fn dubbox_count(&mut self) -> Result<Option<i32>, Error> {
-        match (self.format, self.r.peek()) {
-            (Format::Hessian2, Some(0x80..=0xd7 | b'I')) => {
-                hessian2::read_int(&mut self.r, What::ParameterTypes).map(Some)
-            }
-            _ => Ok(None),
-        }
-    }
-
     /// A byte: the flag of a response.
     pub(crate) fn flag(&mut self) -> Result<i32, Error> {
         match self.format {
@@ -156,7 +257,7 @@ impl<'a, 'l> BodyReader<'a, 'l> {
             Format::Jsonb => jsonb::framed(&mut self.r, What::ResponseFlag, |r| {
                 jsonb::read_byte(r, What::ResponseFlag)
             }),
-            Format::JsonLines | Format::JsonFramed => {
+            Format::JsonLines | Format::JsonFramed | Format::ProtobufJson => {
                 let at = self.r.at();
                 let flag =
                     self.json(What::ResponseFlag, |r| json::integer(r, What::ResponseFlag))?;
@@ -167,6 +268,7 @@ impl<'a, 'l> BodyReader<'a, 'l> {
                 msgpack::Value::Integer(flag @ 0..=5) => Ok(flag as i32),
                 _ => Err(self.r.error(What::ResponseFlag, ErrorKind::BadText)),
             },
+            Format::Protobuf => protobuf::int(&mut self.r, What::ResponseFlag),
         }
     }
 
@@ -178,11 +280,12 @@ impl<'a, 'l> BodyReader<'a, 'l> {
             Format::Jsonb => jsonb::framed(&mut self.r, What::Value, |r| {
                 jsonb::walk(r, self.limits, &mut ())
             }),
-            Format::JsonLines | Format::JsonFramed => {
+            Format::JsonLines | Format::JsonFramed | Format::ProtobufJson => {
                 let limits = self.limits;
                 self.json(What::Value, |r| json::value(r, limits))
             }
             Format::MsgPack => msgpack::skip(&mut self.r),
+            Format::Protobuf => protobuf::skip(&mut self.r),
         }
     }
 
@@ -202,11 +305,12 @@ impl<'a, 'l> BodyReader<'a, 'l> {
                 })?;
                 sight.found
             }
-            Format::JsonLines | Format::JsonFramed => {
+            Format::JsonLines | Format::JsonFramed | Format::ProtobufJson => {
                 let limits = self.limits;
                 self.json(What::Value, |r| json::exception(r, limits))?
             }
             Format::MsgPack => msgpack::exception(&mut self.r, self.limits)?,
+            Format::Protobuf => protobuf::exception(&mut self.r)?,
         };
         found.bytes = self.r.since(start);
         Ok(found)
@@ -222,6 +326,11 @@ impl<'a, 'l> BodyReader<'a, 'l> {
                 self.json(What::Attachments, |r| json::entries(r, limits))
             }
             Format::MsgPack => msgpack::entries(&mut self.r, self.limits),
+            Format::Protobuf => protobuf::entries(&mut self.r, self.limits),
+            Format::ProtobufJson => {
+                let limits = self.limits;
+                self.json(What::Attachments, |r| protobuf::json_entries(r, limits))
+            }
         }
     }
 
@@ -268,13 +377,18 @@ impl<'a, 'l> BodyReader<'a, 'l> {
     }
 
     /// A key or a value: nearly always a string.
-    #[inline]
+    #[inline(always)]
     fn entry_part(&mut self, tables: &mut Tables) -> Result<(), Error> {
         if hessian2::skip_short(&mut self.r) {
             Ok(())
         } else {
-            self.skip(tables)
+            self.skip_long_part(tables)
         }
+    }
+
+    #[inline(never)]
+    fn skip_long_part(&mut self, tables: &mut Tables) -> Result<(), Error> {
+        hessian2::walk(&mut self.r, tables, self.limits, &mut ())
     }
 }
 
@@ -289,7 +403,8 @@ pub(crate) struct Entries {
     pub(crate) end: u32,
     /// Behind the map.
     pub(crate) after: u32,
-    /// Of each key and its value; an entry ends where the next begins, the last one at `end`.
+    /// Of each key and its value; an entry ends where the next begins, the last one at `end`. In
+    /// protobuf, where they may stand in any order, of the length before each.
     pub(crate) list: Inline<(u32, u32), 20>,
 }
 

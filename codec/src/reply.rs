@@ -8,9 +8,11 @@ use alloc::vec::Vec;
 
 use crate::body::{Format, Written};
 use crate::error::Error;
-use crate::frame::{FrameHead, Status};
+use crate::exception::{RpcClass, RpcCode};
+use crate::frame::FrameHead;
 use crate::hessian2::{Writer, push_string};
 use crate::jsonb;
+use crate::status::Status;
 use crate::text::Text;
 
 /// The protocol version that responses carry as the attachment `dubbo`.
@@ -66,10 +68,31 @@ impl Reply {
     /// The method threw an exception of this Java class. A consumer that does not have the class
     /// cannot read it; `java.lang.RuntimeException` all have.
     pub fn exception(&self, class: &str, message: &str) -> Vec<u8> {
-        let (class, message) = (Text::new(class), Text::new(message));
+        self.thrown(&Thrown {
+            class: Text::new(class),
+            message: Text::new(message),
+            code: None,
+        })
+    }
+
+    /// Dubbo itself failed the call: the consumer's caller gets an `RpcException` with this code and
+    /// message.
+    ///
+    /// Which of the two classes a consumer has cannot be told from its requests, and one that does
+    /// not have the class gets something else thrown. So where the code does not matter,
+    /// [`error`](Self::error) is the safer way: every consumer makes an `RpcException` of its own.
+    pub fn rpc_exception(&self, class: RpcClass, code: RpcCode, message: &str) -> Vec<u8> {
+        self.thrown(&Thrown {
+            class: Text::new(class.name()),
+            message: Text::new(message),
+            code: Some(code.0),
+        })
+    }
+
+    fn thrown(&self, thrown: &Thrown<'_>) -> Vec<u8> {
         self.result(0, |body| match body.format {
-            Written::Hessian2 => hessian_exception(body.out, class, message),
-            Written::Jsonb => body.framed(|out| jsonb_exception(out, class, message)),
+            Written::Hessian2 => hessian_exception(body.out, thrown),
+            Written::Jsonb => body.framed(|out| jsonb_exception(out, thrown)),
         })
     }
 
@@ -165,30 +188,47 @@ impl Body<'_> {
     }
 }
 
+/// An exception to be written.
+struct Thrown<'t> {
+    class: Text<'t>,
+    message: Text<'t>,
+    /// Its field `code`, if its class has one.
+    code: Option<i32>,
+}
+
 /// A Throwable as Java makes one that was never thrown: it is its own cause.
-fn hessian_exception(out: &mut Vec<u8>, class: Text<'_>, message: Text<'_>) {
-    const FIELDS: [&str; 4] = [
+fn hessian_exception(out: &mut Vec<u8>, thrown: &Thrown<'_>) {
+    const FIELDS: [&str; 5] = [
+        "code",
         "detailMessage",
         "cause",
         "stackTrace",
         "suppressedExceptions",
     ];
+    let fields = &FIELDS[usize::from(thrown.code.is_none())..];
     let mut writer = Writer::new();
-    let index = writer.class(class, FIELDS.into_iter().map(Text::new));
+    let index = writer.class(thrown.class, fields.iter().map(|name| Text::new(name)));
     writer.begin_object(index);
-    writer.string(message);
+    if let Some(code) = thrown.code {
+        writer.int(code);
+    }
+    writer.string(thrown.message);
     writer.reference(0);
     writer.begin_list(Some(Text::new("[java.lang.StackTraceElement")), 0);
     writer.begin_list(None, 0);
     out.extend_from_slice(writer.as_bytes());
 }
 
-fn jsonb_exception(out: &mut Vec<u8>, class: Text<'_>, message: Text<'_>) {
+fn jsonb_exception(out: &mut Vec<u8>, thrown: &Thrown<'_>) {
     out.push(0x92);
-    jsonb::push_text(out, class);
+    jsonb::push_text(out, thrown.class);
     out.extend([0, jsonb::OBJECT]);
+    if let Some(code) = thrown.code {
+        jsonb::push_text(out, Text::new("code"));
+        jsonb::push_int(out, code);
+    }
     jsonb::push_text(out, Text::new("detailMessage"));
-    jsonb::push_text(out, message);
+    jsonb::push_text(out, thrown.message);
     jsonb::push_text(out, Text::new("stackTrace"));
     // An array of nothing.
     out.extend([0x94, jsonb::OBJECT_END]);

@@ -7,8 +7,9 @@
 use alloc::vec::Vec;
 
 use crate::error::{Error, ErrorKind, Limit, Limits, What};
+use crate::hessian2::container::begin_map;
 use crate::hessian2::graph::{ClassId, Graph, NodeId, Value};
-use crate::hessian2::walk::{Container, Scalar, Sink, Tables, Type, begin_map, walk};
+use crate::hessian2::walk::{Container, Scalar, Sink, Tables, Type, walk};
 use crate::reader::Reader;
 use crate::text::Text;
 
