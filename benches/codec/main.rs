@@ -61,7 +61,7 @@ fn said(command: &mut Command) -> String {
 }
 
 fn times(samples: &[samples::Sample], ours: &Ours, peers: &[Peer]) {
-    print!("{:8} {:8} {:>7} {:>11}", "", "sample", "bytes", "ours");
+    print!("{:11} {:8} {:>7} {:>11}", "", "sample", "bytes", "ours");
     peers.iter().for_each(|peer| print!(" {:>14}", peer.name));
     println!();
     for row in Row::ALL {
@@ -70,7 +70,7 @@ fn times(samples: &[samples::Sample], ours: &Ours, peers: &[Peer]) {
                 continue;
             };
             let bytes = sample.frame.len();
-            print!("{:8} {:8} {bytes:7} {ns:11.1}", row.name(), sample.name);
+            print!("{:11} {:8} {bytes:7} {ns:11.1}", row.name(), sample.name);
             for peer in peers {
                 match peer.time(row.name(), sample.name) {
                     Some(ns) => print!(" {ns:14.1}"),
@@ -83,7 +83,7 @@ fn times(samples: &[samples::Sample], ours: &Ours, peers: &[Peer]) {
 }
 
 fn verdict(bounds: &[Bound]) -> ExitCode {
-    println!("\n{:52} {:>12} {:>12}", "bound", "measured", "asked for");
+    println!("\n{:48} {:>12} {:>12}", "bound", "measured", "asked for");
     let mut missed = 0;
     for bound in bounds {
         let note = if bound.holds() { "" } else { "  MISSED" };

@@ -13,7 +13,7 @@ pub(crate) struct Ours {
     times: Vec<(Row, &'static str, f64)>,
     /// Sample, its bytes, its values.
     sizes: Vec<(&'static str, usize, usize)>,
-    /// From the heap, for head, peek and index of all samples together.
+    /// From the heap, for head, peek, index and attachments of all samples together.
     pub(crate) allocations: f64,
     /// Of a patched request of 64 KB: bytes beyond the head and the new entry.
     pub(crate) copied: f64,
@@ -33,7 +33,7 @@ pub(crate) fn measure(samples: &[Sample]) -> Ours {
             (row, prepared.sample.name, ns)
         });
     let size = |p: &Prepared<'_>| (p.sample.name, p.sample.frame.len(), p.values());
-    let reads = [Row::Head, Row::Peek, Row::Index];
+    let reads = [Row::Head, Row::Peek, Row::Index, Row::Attachments];
     let read = |p: &Prepared<'_>| reads.into_iter().for_each(|row| p.run(row, 1));
     let large = prepared.iter().find(|p| p.sample.name == "64k");
     let patched = large.expect("that sample").patched_bytes();

@@ -68,7 +68,10 @@ pub(crate) fn samples() -> Vec<Sample> {
         })
     };
     vec![
-        text("small", "order 4711".into()),
+        text(
+            "small",
+            "order 4711 of customer-77182, to be delivered on a Monday, by bike".into(),
+        ),
         Sample::new(
             "typical",
             "Ljava/lang/String;JLcom/acme/orders/Order;",
@@ -108,7 +111,7 @@ fn typical(w: &mut Writer<'_>) {
         w.int(n + 1);
         w.double(19.99);
         w.bool(n % 2 == 0);
-        w.null();
+        w.string(Text::new("leave it at the neighbour, please"));
     }
     w.begin_map(None);
     for (key, value) in [

@@ -39,7 +39,7 @@ pub(super) const HESSIAN_JS: &[Deviation] = &[
         what: "a map with a class is written as an object of that class",
         question: 'R',
         bytes: "4d03612e42016b915a",
-        says: "",
+        says: "OK 4303612e42",
         avoid: |tree| {
             if let Tree::Map(name, _) = tree {
                 *name = None;

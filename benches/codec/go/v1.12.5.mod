@@ -1,6 +1,6 @@
 module dubbo-mesh/hessian-peer
 
-go 1.21
+go 1.22
 
 require github.com/apache/dubbo-go-hessian2 v1.12.5
 

@@ -19,10 +19,16 @@ fn main() {
         measure("peek", name, || black_box(read(&body, 5)).len());
         measure("index", name, || black_box(decode(&body)).len());
         measure("decode", name, || black_box(decode(&body)).len());
-        measure("encode", name, || {
-            let encoded = values.iter().map(|value| to_vec(value).expect("bytes").len());
-            encoded.sum()
-        });
+        // Its writer panics on a string of more than one chunk.
+        let is_long = |value: &Value| value.as_str().is_some_and(|text| text.len() > 0x8000);
+        if !values.iter().any(is_long) {
+            measure("encode", name, || {
+                let encoded = values
+                    .iter()
+                    .map(|value| to_vec(value).expect("bytes").len());
+                encoded.sum()
+            });
+        }
     }
 }
 
