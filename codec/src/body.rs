@@ -4,11 +4,13 @@
 //! values, then a map of attachments; only their encoding differs. This file owns that common
 //! vocabulary and must not know what the strings mean.
 
+mod entries;
+mod strings;
+
 use crate::attachment::Attachments;
-use crate::error::{Error, ErrorKind, Limit, Limits, What};
+use crate::error::{Error, ErrorKind, Limits, What};
 use crate::exception::{Exception, HessianSight, JsonbSight};
 use crate::hessian2::{self, Tables};
-use crate::inline::Inline;
 use crate::json;
 use crate::jsonb;
 use crate::msgpack;
@@ -16,6 +18,9 @@ use crate::protobuf;
 use crate::reader::Reader;
 use crate::serialization::Serialization;
 use crate::text::Text;
+
+pub(crate) use entries::Entries;
+pub(crate) use strings::{HessianStrings, Strings};
 
 /// An encoding of bodies that this crate reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,112 +76,6 @@ pub(crate) enum Written {
     Jsonb,
 }
 
-/// What the strings at the beginning of a request are read through.
-pub(crate) trait Strings<'a> {
-    /// Where the next one begins.
-    fn at(&self) -> u32;
-    /// A string that must not be null.
-    fn string(&mut self, what: What) -> Result<Text<'a>, Error>;
-    /// A string; `None` is null.
-    fn optional_string(&mut self, what: What) -> Result<Option<Text<'a>>, Error>;
-    /// The int that old dubbox peers write where the parameter types stand; `None` if there is none.
-    fn dubbox_count(&mut self) -> Result<Option<i32>, Error>;
-    /// The string that comes next, and nothing moves; `None` if it is something else.
-    fn peek_string(&self) -> Result<Option<Text<'a>>, Error>;
-}
-
-/// The strings of Hessian 2 alone: apart from all other encodings, it is read in registers.
-#[derive(Debug)]
-pub(crate) struct HessianStrings<'a> {
-    r: Reader<'a>,
-    four: bool,
-}
-
-impl<'a> HessianStrings<'a> {
-    /// The reader, behind what was read.
-    #[inline(always)]
-    pub(crate) const fn into_reader(self) -> Reader<'a> {
-        self.r
-    }
-}
-
-impl<'a> Strings<'a> for HessianStrings<'a> {
-    #[inline(always)]
-    fn at(&self) -> u32 {
-        self.r.at() as u32
-    }
-
-    #[inline(always)]
-    fn string(&mut self, what: What) -> Result<Text<'a>, Error> {
-        hessian2::read_string(&mut self.r, self.four, what)
-    }
-
-    #[inline(always)]
-    fn optional_string(&mut self, what: What) -> Result<Option<Text<'a>>, Error> {
-        match self.r.peek() {
-            Some(b'N') => self.r.byte(what).map(|_| None),
-            _ => self.string(what).map(Some),
-        }
-    }
-
-    #[inline(always)]
-    fn dubbox_count(&mut self) -> Result<Option<i32>, Error> {
-        dubbox_count(&mut self.r)
-    }
-
-    #[inline(never)]
-    fn peek_string(&self) -> Result<Option<Text<'a>>, Error> {
-        let mut strings = Self { ..*self };
-        unless_other(strings.optional_string(What::Arguments))
-    }
-}
-
-impl<'a> Strings<'a> for BodyReader<'a, '_> {
-    fn at(&self) -> u32 {
-        self.r.at() as u32
-    }
-
-    fn string(&mut self, what: What) -> Result<Text<'a>, Error> {
-        let at = self.r.at();
-        match BodyReader::optional_string(self, what)? {
-            Some(text) => Ok(text),
-            None => Err(Error::new(at, what, ErrorKind::UnexpectedByte(self.null()))),
-        }
-    }
-
-    fn optional_string(&mut self, what: What) -> Result<Option<Text<'a>>, Error> {
-        BodyReader::optional_string(self, what)
-    }
-
-    fn dubbox_count(&mut self) -> Result<Option<i32>, Error> {
-        match self.format {
-            Format::Hessian2 => dubbox_count(&mut self.r),
-            _ => Ok(None),
-        }
-    }
-
-    fn peek_string(&self) -> Result<Option<Text<'a>>, Error> {
-        let mut reader = Self { ..*self };
-        unless_other(BodyReader::optional_string(&mut reader, What::Arguments))
-    }
-}
-
-#[inline(always)]
-fn dubbox_count(r: &mut Reader<'_>) -> Result<Option<i32>, Error> {
-    match r.peek() {
-        Some(0x80..=0xd7 | b'I') => hessian2::read_int(r, What::ParameterTypes).map(Some),
-        _ => Ok(None),
-    }
-}
-
-/// Nothing where something else than a string stands; what is cut short stays an error.
-fn unless_other(read: Result<Option<Text<'_>>, Error>) -> Result<Option<Text<'_>>, Error> {
-    match read {
-        Err(error) if !error.is_truncated() => Ok(None),
-        read => read,
-    }
-}
-
 /// A cursor over a body.
 #[derive(Debug)]
 pub(crate) struct BodyReader<'a, 'l> {
@@ -197,10 +96,8 @@ impl<'a, 'l> BodyReader<'a, 'l> {
     /// The strings that come next, if they are in Hessian 2. This reader does not move with them.
     #[inline(always)]
     pub(crate) fn hessian_strings(&self) -> Option<HessianStrings<'a>> {
-        (self.format == Format::Hessian2).then_some(HessianStrings {
-            r: self.r,
-            four: self.limits.four_byte_utf8,
-        })
+        let is_hessian = self.format == Format::Hessian2;
+        is_hessian.then(|| HessianStrings::new(self.r, self.limits))
     }
 
     /// A string; `None` is null.
@@ -389,50 +286,5 @@ impl<'a, 'l> BodyReader<'a, 'l> {
     #[inline(never)]
     fn skip_long_part(&mut self, tables: &mut Tables) -> Result<(), Error> {
         hessian2::walk(&mut self.r, tables, self.limits, &mut ())
-    }
-}
-
-/// Where the attachments of a body are. Offsets are from the start of the body.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Entries {
-    /// Of the map: its lead byte, or of the null in its place.
-    pub(crate) start: u32,
-    /// Of the first key; `end` if there is none, 0 if there is no map.
-    pub(crate) first: u32,
-    /// Of the map's end marker; 0 if there is no map.
-    pub(crate) end: u32,
-    /// Behind the map.
-    pub(crate) after: u32,
-    /// Of each key and its value; an entry ends where the next begins, the last one at `end`. In
-    /// protobuf, where they may stand in any order, of the length before each.
-    pub(crate) list: Inline<(u32, u32), 20>,
-}
-
-impl Entries {
-    pub(crate) fn at(start: usize) -> Self {
-        Self {
-            start: start as u32,
-            ..Self::default()
-        }
-    }
-
-    #[inline]
-    pub(crate) fn push(&mut self, key: usize, value: usize, limits: &Limits) -> Result<(), Error> {
-        if self.list.len() >= limits.max_attachments as usize {
-            return Err(Error::new(
-                key,
-                What::Attachments,
-                ErrorKind::Limit(Limit::Attachments),
-            ));
-        }
-        self.list.push((key as u32, value as u32));
-        Ok(())
-    }
-
-    /// Offsets of the `index`-th entry: key, value, end.
-    pub(crate) fn get(&self, index: usize) -> Option<(u32, u32, u32)> {
-        let (key, value) = self.list.get(index)?;
-        let end = self.list.get(index + 1).map_or(self.end, |(next, _)| next);
-        Some((key, value, end))
     }
 }

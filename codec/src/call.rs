@@ -11,11 +11,11 @@ use core::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::descriptor::count_types;
 use crate::error::{Error, ErrorKind, Limits, What};
 use crate::exception::Exception;
 use crate::frame::{FrameHead, FrameKind};
 use crate::hessian2::{self, MappingError, Serializer, Writer};
-use crate::request::count_types;
 use crate::response::{Outcome, Response};
 use crate::serialization::Serialization;
 use crate::status::Status;

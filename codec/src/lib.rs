@@ -9,12 +9,12 @@
 //!
 //! # Features
 //!
-//! The core needs `core` and `alloc` alone. What else there is, is asked for:
+//! None is on by default: the core needs `core` and `alloc` alone. What else there is, is asked for:
 //!
 //! | feature | |
 //! |---|---|
-//! | `std` (default) | the features of the processor are found out at run time, for `simd` |
-//! | `simd` | long strings are validated with the vectors of x86-64 (SSSE3, AVX2). The one module with unsafe code; without this feature unsafe code is forbidden |
+//! | `std` | for `simd`: what the processor can do is found out at run time, not when the crate is compiled |
+//! | `simd` | long strings are validated with the vectors of x86-64 (SSSE3, AVX2); elsewhere it changes nothing. The one module with unsafe code; without this feature unsafe code is forbidden |
 //! | `bytes` | `FrameBytes`: whole frames are split off a `BytesMut` without copying |
 //! | `serde` | `hessian2::to_vec`, `hessian2::from_slice` and `Call`: calls with Rust's own types |
 #![no_std]
@@ -30,6 +30,7 @@ mod body;
 mod buffer;
 #[cfg(feature = "serde")]
 mod call;
+mod descriptor;
 mod error;
 mod event;
 mod exception;

@@ -76,7 +76,7 @@ impl Reply {
     }
 
     /// Dubbo itself failed the call: the consumer's caller gets an `RpcException` with this code and
-    /// message.
+    /// message. Consumers from 3.2 on wrap it into another one without a code, as its cause.
     ///
     /// Which of the two classes a consumer has cannot be told from its requests, and one that does
     /// not have the class gets something else thrown. So where the code does not matter,

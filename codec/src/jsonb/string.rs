@@ -178,3 +178,56 @@ fn push_str(out: &mut impl Out, text: &str) {
     }
     out.bytes(text.as_bytes());
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Limits;
+    use crate::jsonb::{Value, decode, encode};
+
+    fn value(bytes: &[u8]) -> Value<'_> {
+        decode(bytes, &Limits::default()).unwrap()
+    }
+
+    /// The encodings are Python's, the leads and lengths as `JSONWriterJSONB` writes them.
+    #[test]
+    fn one_text_in_every_encoding() {
+        for bytes in [
+            &b"\x7a\x0a\xc3\xa9\xe4\xb8\xad\xf0\x9f\x98\x80!"[..],
+            b"\x7b\x0c\xfe\xff\0\xe9\x4e\x2d\xd8\x3d\xde\x00\0!",
+            b"\x7b\x0c\xff\xfe\xe9\0\x2d\x4e\x3d\xd8\x00\xde!\0",
+            b"\x7b\x0a\0\xe9\x4e\x2d\xd8\x3d\xde\x00\0!",
+            b"\x7c\x0a\xe9\0\x2d\x4e\x3d\xd8\x00\xde!\0",
+            b"\x7d\x0a\0\xe9\x4e\x2d\xd8\x3d\xde\x00\0!",
+        ] {
+            assert_eq!(value(bytes), Value::String("é中😀!".into()), "{bytes:x?}");
+        }
+        assert_eq!(value(b"\x7c\x02\x3d\xd8").to_json(), "\"\\ud83d\"");
+        let odd = decode(b"\x7c\x03abc", &Limits::default()).unwrap_err();
+        assert_eq!((odd.at(), odd.kind()), (5, ErrorKind::BadText));
+    }
+
+    /// "中文" in GB18030 is d6 d0 ce c4.
+    #[test]
+    fn gb18030_is_bytes_unless_it_is_ascii() {
+        let bytes = b"\x7e\x04\xd6\xd0\xce\xc4";
+        assert_eq!(value(bytes), Value::Gb18030(b"\xd6\xd0\xce\xc4"));
+        assert_eq!(value(bytes).to_json(), r#"{"$gb18030":"d6d0cec4"}"#);
+        assert_eq!(encode(&value(bytes)), bytes);
+        assert_eq!(value(b"\x7e\x05group"), Value::String("group".into()));
+        // As a key it names nothing that is looked for; around it all is seen.
+        let map = b"\xa6\x7e\x02\xd6\xd0\x4aa\x7e\x05group\x4ag\xa5";
+        let key = Value::Gb18030(b"\xd6\xd0");
+        let pairs = [[key, "a".into()], ["group".into(), "g".into()]];
+        assert_eq!(value(map), Value::Object(pairs.into()));
+        let mut r = Reader::new(bytes);
+        let refused = optional_string(&mut r, What::MethodName).unwrap_err();
+        assert_eq!((refused.at(), refused.kind()), (0, ErrorKind::Unsupported));
+    }
+
+    impl<'a> From<&'a str> for Value<'a> {
+        fn from(text: &'a str) -> Self {
+            Value::String(text.into())
+        }
+    }
+}

@@ -113,13 +113,14 @@ impl Work<'_, '_> {
                 // The last of several takes the value, the others go.
                 let wanted = value.filter(|_| !core::mem::replace(&mut found, true));
                 let old = attachments.value(index).and_then(|old| old.as_text());
-                if wanted.is_none() || old != wanted.map(Text::new) {
-                    let to = wanted.map(|_| place as u32);
-                    plan.changes.push((index as u32, to));
+                let stays = old.zip(wanted).is_some_and(|(old, wanted)| old == wanted);
+                if !stays {
+                    let to = if wanted.is_some() { place } else { GONE };
+                    plan.changes.push((index, to));
                 }
             }
             if !found && value.is_some() {
-                plan.new.push(place as u32);
+                plan.new.push(place);
             }
         }
         let changes = plan.changes.as_mut_slice();
@@ -307,10 +308,13 @@ impl Work<'_, '_> {
 #[derive(Debug)]
 struct Plan<'p, 'e> {
     edit: &'p RequestEdit<'e>,
-    /// Entries, and what has their new value; nothing if they go.
-    changes: Inline<(u32, Option<u32>), 6>,
-    new: Inline<u32, 6>,
+    /// Entries, and what has their new value, or [`GONE`].
+    changes: Inline<(usize, usize), 6>,
+    new: Inline<usize, 6>,
 }
+
+/// No place in an edit: an entry that goes.
+const GONE: usize = usize::MAX;
 
 impl<'p, 'e> Plan<'p, 'e> {
     const fn is_empty(&self) -> bool {
@@ -319,13 +323,13 @@ impl<'p, 'e> Plan<'p, 'e> {
 
     fn changes(&self) -> impl Iterator<Item = (usize, Option<&'e str>)> + '_ {
         self.changes.iter().map(|(index, to)| {
-            let value = to.and_then(|place| self.edit.attachments.get(place as usize)?.1);
-            (index as usize, value)
+            let asked = self.edit.attachments.get(to);
+            (index, asked.and_then(|(_, value)| value))
         })
     }
 
     fn new_entries(&self) -> impl Iterator<Item = (&'e str, &'e str)> + '_ {
-        let asked = |place| self.edit.attachments.get(place as usize);
+        let asked = |place| self.edit.attachments.get(place);
         self.new
             .iter()
             .filter_map(move |place| asked(place).and_then(|(key, value)| Some((key, value?))))

@@ -153,7 +153,10 @@ impl<'s> serde::Serializer for &'s mut Serializer {
 
     /// As Java widens a float: the double of the same decimal digits.
     fn serialize_f32(self, value: f32) -> Result {
-        let same_digits = value.to_string().parse().unwrap_or_else(|_| f64::from(value));
+        let same_digits = value
+            .to_string()
+            .parse()
+            .unwrap_or_else(|_| f64::from(value));
         self.serialize_f64(same_digits)
     }
 
