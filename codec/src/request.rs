@@ -187,8 +187,8 @@ pub struct RequestIndex {
     format: Format,
     body_len: u32,
     fields: [u32; 6],
-    /// Where each argument begins; the last ends where the attachments begin.
-    arguments: Inline<u32, 8>,
+    /// Where each argument begins, and where the last one ends.
+    arguments: Inline<u32, 9>,
     entries: Entries,
 }
 
@@ -249,6 +249,7 @@ impl<'a> Request<'a> {
             arguments.push(reader.r.at() as u32);
             reader.skip(&mut tables)?;
         }
+        arguments.push(reader.r.at() as u32);
         let entries = reader.attachments(&mut tables)?;
         let index = RequestIndex {
             serialization: head.serialization,
@@ -284,9 +285,9 @@ impl<'a> Request<'a> {
     /// The arguments, each as it is on the wire. References in one may point into an earlier one.
     pub fn arguments(&self) -> impl Iterator<Item = &'a [u8]> + '_ {
         let arguments = &self.index.arguments;
-        (0..arguments.len()).filter_map(move |place| {
-            let end = arguments.get(place + 1).unwrap_or(self.index.entries.start);
-            self.body.get(arguments.get(place)? as usize..end as usize)
+        (1..arguments.len()).filter_map(move |next| {
+            let (start, end) = (arguments.get(next - 1)?, arguments.get(next)?);
+            self.body.get(start as usize..end as usize)
         })
     }
 

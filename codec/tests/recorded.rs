@@ -155,6 +155,12 @@ fn requests_are_seen_as_they_are() {
             assert_eq!(attachments.len(), count);
         } else {
             assert!(r.meaning.starts_with(&parts.join(" ; ")));
+            // Each argument is a write of its own: a length, and as much.
+            for argument in request.arguments() {
+                let (len, value) = argument.split_first_chunk::<4>().unwrap();
+                let context = format!("{} {}", r.file, r.case);
+                assert_eq!(u32::from_be_bytes(*len) as usize, value.len(), "{context}");
+            }
         }
     }
     assert!(seen > 270);
