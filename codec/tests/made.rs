@@ -35,7 +35,7 @@ fn every_status_but_ok_has_a_text_or_null() {
         let Outcome::Failed(message) = response.outcome() else {
             panic!("{}: {response:?}", r.case);
         };
-        let message = message.map_or("N".into(), quote);
+        let message = message.map_or_else(|| "N".into(), quote);
         let status = frame.head().status.0;
         assert_eq!(r.case, format!("status-{status}"));
         assert_eq!(r.meaning, format!("status {status} {message}"));
