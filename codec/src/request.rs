@@ -187,8 +187,10 @@ pub struct RequestIndex {
     format: Format,
     body_len: u32,
     fields: [u32; 6],
-    /// Where each argument begins; the last ends where the attachments begin.
+    /// Where each argument begins.
     arguments: Inline<u32, 8>,
+    /// Where the last one ends.
+    arguments_end: u32,
     entries: Entries,
 }
 
@@ -249,6 +251,7 @@ impl<'a> Request<'a> {
             arguments.push(reader.r.at() as u32);
             reader.skip(&mut tables)?;
         }
+        let arguments_end = reader.r.at() as u32;
         let entries = reader.attachments(&mut tables)?;
         let index = RequestIndex {
             serialization: head.serialization,
@@ -256,6 +259,7 @@ impl<'a> Request<'a> {
             body_len: head.body_len,
             fields: peek.fields,
             arguments,
+            arguments_end,
             entries,
         };
         Ok(Self { body, peek, index })
@@ -285,7 +289,8 @@ impl<'a> Request<'a> {
     pub fn arguments(&self) -> impl Iterator<Item = &'a [u8]> + '_ {
         let arguments = &self.index.arguments;
         (0..arguments.len()).filter_map(move |place| {
-            let end = arguments.get(place + 1).unwrap_or(self.index.entries.start);
+            let end = arguments.get(place + 1);
+            let end = end.unwrap_or(self.index.arguments_end);
             self.body.get(arguments.get(place)? as usize..end as usize)
         })
     }
