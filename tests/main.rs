@@ -12,5 +12,6 @@
 mod isolation;
 mod mesh;
 mod oracle;
+mod plan;
 mod servers;
 mod zookeeper;

@@ -12,6 +12,7 @@ pub mod config;
 pub mod convert;
 mod line;
 pub mod pipeline;
+pub mod plan;
 pub mod proto;
 pub mod serve;
 pub mod server;

@@ -119,7 +119,10 @@ fn host_of(authority: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+    use crate::rule::Rule;
 
     /// What each version writes for a reference with `cluster=broadcast`, `loadbalance`, `sticky`,
     /// `onconnect`, and a method's own load balancing and callback.
@@ -312,6 +315,20 @@ mod tests {
             ("consumer:///x", ProviderError::NoHost),
         ] {
             assert_eq!(Consumer::parse(url, &"x".into()), Err(error), "{url}");
+        }
+    }
+
+    proptest! {
+        /// Whoever can write to a registry writes these.
+        #[test]
+        fn no_text_makes_it_panic(text in any::<String>(), query in "[a-z.0-9=&;*]{0,60}") {
+            let directory = "com.acme.Greeter".into();
+            for url in [text.clone(), format!("consumer://{text}?{query}"), format!("a://b/c?{query}")] {
+                let _ = Consumer::parse(&url, &directory);
+                let _ = Rule::of_router(&url, &directory);
+                let _ = Rule::of_configurator(&url, &directory);
+                let _ = Rule::of_config(&format!("{query}.tag-router"), &text);
+            }
         }
     }
 }

@@ -79,7 +79,7 @@ pub fn watch(
 /// Why it could not be read, for people. What of it alone could not be read is in the census.
 pub async fn census(
     config: &SourceConfig,
-    progress: &mut (dyn FnMut(usize, usize) + Send),
+    progress: &mut dyn FnMut(usize, usize),
 ) -> Result<Census, String> {
     match config {
         SourceConfig::Zookeeper(config) => zookeeper::census(config, progress).await,

@@ -141,6 +141,12 @@ impl Ports {
         self
     }
 
+    /// The same, but that this number is in no http2 list.
+    pub fn without_http2(mut self, number: u16) -> Self {
+        self.http2.remove(&number);
+        self
+    }
+
     /// How Dubbo on `number` is shown.
     pub fn mode(&self, number: u16) -> Mode {
         self.http2

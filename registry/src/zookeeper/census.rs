@@ -31,7 +31,7 @@ const RULES: &str = "config/dubbo";
 /// What to tell people.
 pub(crate) async fn census(
     config: &Config,
-    progress: &mut (dyn FnMut(usize, usize) + Send),
+    progress: &mut dyn FnMut(usize, usize),
 ) -> Result<Census, String> {
     let client = connect(config).await?;
     let reading = Reading {
@@ -51,10 +51,7 @@ struct Reading {
 type List = Result<Vec<String>, Unread>;
 
 impl Reading {
-    async fn everything(
-        &self,
-        progress: &mut (dyn FnMut(usize, usize) + Send),
-    ) -> Result<Census, Error> {
+    async fn everything(&self, progress: &mut dyn FnMut(usize, usize)) -> Result<Census, Error> {
         let root = self.root.as_str();
         self.client.sync(root).await?;
         let mut census = Census::default();

@@ -1,0 +1,231 @@
+//! `dubbo-mesh plan` on registries that real applications wrote.
+
+use serde_json::{Value, json};
+use support::{
+    ConsumerSettings, DubboVersion, ProviderSettings, Service, ZooKeeper, ZooKeeperVersion, create,
+    dubbo_mesh, isolated, tree,
+};
+use zookeeper_client::{Acl, Acls, AuthId, Client, CreateMode, Permission};
+
+/// Runs it for port 20880: its exit status, and what it printed.
+fn plan(registry: &str) -> (Option<i32>, Value) {
+    let words = [
+        "plan",
+        "--registry",
+        registry,
+        "--port",
+        "20880",
+        "--output",
+        "json",
+    ];
+    let output = dubbo_mesh(&words);
+    let plan = serde_json::from_slice(&output.stdout)
+        .unwrap_or_else(|error| panic!("{error}: {output:?}"));
+    (output.status.code(), plan)
+}
+
+/// The sections of its only port: topic, whether calls change, and who.
+fn sections(plan: &Value) -> Vec<(String, bool, Vec<String>)> {
+    let [port] = plan["ports"].as_array().unwrap().as_slice() else {
+        panic!("{plan}")
+    };
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    let who = |finding: &Value| {
+        ["side", "service", "application", "address", "setting"]
+            .iter()
+            .filter_map(|key| finding[key].as_str())
+            .collect::<Vec<_>>()
+            .join(" ")
+    };
+    let section = |section: &Value| {
+        let findings = section["findings"].as_array().unwrap();
+        let changes = section["changesCalls"].as_bool().unwrap();
+        (
+            text(&section["topic"]),
+            changes,
+            findings.iter().map(who).collect(),
+        )
+    };
+    port["sections"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(section)
+        .collect()
+}
+
+fn section(topic: &str, changes: bool, who: &[&str]) -> (String, bool, Vec<String>) {
+    let who = who.iter().map(|who| (*who).to_owned()).collect();
+    (topic.to_owned(), changes, who)
+}
+
+#[test]
+fn whose_calls_would_change_is_named() {
+    isolated(async || {
+        let zookeeper = ZooKeeper::start(ZooKeeperVersion::V3_9).await;
+        let registry = zookeeper.registry();
+        let client = zookeeper.client().await;
+        let _provider = ProviderSettings::new(DubboVersion::V3_3, &registry)
+            .protocol("dubbo", 20880)
+            .service(
+                Service::new("com.acme.Greeter")
+                    .set("tag", "gray")
+                    .set("parameters.greet.0.callback", true),
+            )
+            .service(Service::new("com.acme.Orders"))
+            .start()
+            .await;
+        let mut consumers = Vec::new();
+        for (version, interface, setting, value) in [
+            (
+                DubboVersion::V2_6,
+                "com.acme.Greeter",
+                "cluster",
+                "broadcast",
+            ),
+            (
+                DubboVersion::V2_7,
+                "com.acme.Greeter",
+                "loadbalance",
+                "consistenthash",
+            ),
+            (DubboVersion::V3_1, "com.acme.Orders", "sticky", "true"),
+            (DubboVersion::V3_2, "com.acme.Greeter", "onconnect", "up"),
+            (DubboVersion::V3_3, "com.acme.Orders", "cluster", "failfast"),
+        ] {
+            let application = format!("web-{}", version.number().replace('.', "-"));
+            let settings = ConsumerSettings::new(version, &registry, interface)
+                .set("application.name", application)
+                .set("reference.check", false)
+                .set(&format!("reference.{setting}"), value);
+            consumers.push(settings.start().await);
+        }
+        let before = tree(&client, "/").await;
+        let (status, plan) = plan(&registry);
+        assert_eq!(
+            sections(&plan),
+            [
+                section(
+                    "tags",
+                    true,
+                    &["provider com.acme.Greeter acme 127.0.0.1:20880 dubbo.tag=gray"]
+                ),
+                section(
+                    "picks",
+                    true,
+                    &[
+                        "consumer com.acme.Greeter web-2-6-12 127.0.0.1 cluster=broadcast",
+                        "consumer com.acme.Greeter web-2-7-23 127.0.0.1 loadbalance=consistenthash",
+                        "consumer com.acme.Orders web-3-1-11 127.0.0.1 sticky=true",
+                    ]
+                ),
+                section(
+                    "callbacks",
+                    true,
+                    &[
+                        "provider com.acme.Greeter acme 127.0.0.1:20880 greet.0.callback=true",
+                        "consumer com.acme.Greeter web-3-2-16 127.0.0.1 dubbo.stub.event=true",
+                        "consumer com.acme.Greeter web-3-2-16 127.0.0.1 onconnect=up",
+                    ]
+                ),
+                section("unknownWorkloads", false, &["127.0.0.1"]),
+            ]
+        );
+        assert_eq!(
+            plan["ports"][0]["counts"],
+            json!({"services": 2, "providers": 2, "consumers": 5})
+        );
+        assert_eq!(plan["notLookedAt"], json!(["kubernetesServices"]));
+        assert_eq!((status, &plan["verdict"]), (Some(1), &json!("changed")));
+        assert_eq!(tree(&client, "/").await, before);
+    });
+}
+
+#[test]
+fn where_everybody_leaves_the_pick_to_dubbo_nothing_changes() {
+    isolated(async || {
+        let zookeeper = ZooKeeper::start(ZooKeeperVersion::V3_8).await;
+        let registry = zookeeper.registry();
+        let _provider = ProviderSettings::new(DubboVersion::V3_2, &registry)
+            .protocol("dubbo", 20880)
+            .service(Service::new("com.acme.Greeter").set("weight", 50))
+            .start()
+            .await;
+        let mut consumers = Vec::new();
+        for version in DubboVersion::ALL {
+            let application = format!("web-{}", version.number().replace('.', "-"));
+            let settings = ConsumerSettings::new(version, &registry, "com.acme.Greeter")
+                .set("application.name", application)
+                .set("reference.check", false);
+            consumers.push(settings.start().await);
+        }
+        let (status, plan) = plan(&registry);
+        let unknown = section("unknownWorkloads", false, &["127.0.0.1"]);
+        assert_eq!(sections(&plan), [unknown]);
+        assert_eq!(plan["ports"][0]["counts"]["consumers"], 5);
+        assert_eq!((status, &plan["verdict"]), (Some(0), &json!("unchanged")));
+    });
+}
+
+/// A consumer of Dubbo 3 with a user gives its directory to that user.
+#[test]
+fn what_may_not_be_read_leaves_the_answer_open() {
+    isolated(async || {
+        let zookeeper = ZooKeeper::start(ZooKeeperVersion::V3_9).await;
+        let client = zookeeper.client().await;
+        provider(&client).await;
+        let (status, _) = plan(&zookeeper.registry());
+        assert_eq!(status, Some(0));
+        let somebody = AuthId::new("digest", "somebody:n8PQ0yUAkgYDjTYjyY0SJ2WZTmU=");
+        let theirs = [Acl::new(Permission::ALL, somebody)];
+        let options = CreateMode::Persistent.with_acls(Acls::new(&theirs));
+        let path = "/dubbo/com.acme.Orders/consumers";
+        client.create(path, b"", &options).await.unwrap();
+        let (status, plan) = plan(&zookeeper.registry());
+        let unread = json!([{
+            "what": path,
+            "reason": format!("not authorized to read {path}: its ACL needs (other) credentials"),
+        }]);
+        assert_eq!((status, &plan["unread"]), (Some(2), &unread));
+    });
+}
+
+#[test]
+fn rules_of_the_registry_and_services_of_kubernetes_are_named() {
+    isolated(async || {
+        let zookeeper = ZooKeeper::start(ZooKeeperVersion::V3_9).await;
+        let client = zookeeper.client().await;
+        provider(&client).await;
+        let rule =
+            "configVersion: v3.0\nforce: false\nenabled: true\nkey: acme\ntags:\n- name: gray\n";
+        let path = "/dubbo/config/dubbo/acme.tag-router";
+        create(&client, path, rule, CreateMode::Persistent).await;
+        let services = support::work_dir().join("services.yaml");
+        let text = "apiVersion: v1\nkind: List\nitems:\n- apiVersion: v1\n  kind: Service\n  metadata: {name: orders, namespace: shop}\n  spec: {clusterIP: None, ports: [{name: dubbo, port: 20880, protocol: TCP}]}\n";
+        std::fs::write(&services, text).unwrap();
+        let output = dubbo_mesh(&[
+            "plan",
+            "--registry",
+            &zookeeper.registry(),
+            "--services",
+            services.to_str().unwrap(),
+        ]);
+        let text = String::from_utf8(output.stdout).unwrap();
+        for line in [
+            "Port 20880 in http2 mode for callers in all namespaces (tcp today)\n",
+            "    - tag rule for acme\n",
+            "    - shop/orders: headless, protocol not declared\n",
+        ] {
+            assert!(text.contains(line), "{line}\n{text}");
+        }
+        assert!(!text.contains("Not looked at"), "{text}");
+        assert_eq!(output.status.code(), Some(1));
+    });
+}
+
+/// One provider, put there by hand.
+async fn provider(client: &Client) {
+    let node = "dubbo%3A%2F%2F10.0.0.1%3A20880%2Fcom.acme.Orders%3Fapplication%3Dacme";
+    let path = format!("/dubbo/com.acme.Orders/providers/{node}");
+    create(client, &path, "", CreateMode::Persistent).await;
+}
