@@ -1,9 +1,11 @@
 //! `dubbo-mesh plan` on registries that real applications wrote.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 use support::{
     ConsumerSettings, DubboVersion, ProviderSettings, Service, ZooKeeper, ZooKeeperVersion, create,
-    dubbo_mesh, isolated, tree,
+    dubbo_mesh, isolated, isolated_for, tree,
 };
 use zookeeper_client::{Acl, Acls, AuthId, Client, CreateMode, Permission};
 
@@ -220,6 +222,74 @@ fn rules_of_the_registry_and_services_of_kubernetes_are_named() {
         }
         assert!(!text.contains("Not looked at"), "{text}");
         assert_eq!(output.status.code(), Some(1));
+    });
+}
+
+/// 1,001 interfaces with 15,000 consumers, 5,000 of them of one; three say something.
+#[test]
+fn a_large_registry_is_read_to_the_last_consumer() {
+    isolated_for(Duration::from_secs(300), async || {
+        let zookeeper = ZooKeeper::start(ZooKeeperVersion::V3_9).await;
+        let client = zookeeper.client().await;
+        let special = [(0, 4_999), (500, 3), (1_000, 9)];
+        for service in 0..1_001 {
+            let interface = format!("com.acme.Service{service}");
+            let directory = format!("/dubbo/{interface}");
+            let node = format!("dubbo%3A%2F%2F10.0.0.1%3A20880%2F{interface}");
+            let mut paths = vec![format!("{directory}/providers/{node}")];
+            for consumer in 0..if service == 0 { 5_000 } else { 10 } {
+                let sticky = special.contains(&(service, consumer));
+                let address = format!("10.1.{}.{}", consumer >> 8, consumer & 255);
+                paths.push(format!(
+                    "{directory}/consumers/consumer%3A%2F%2F{address}%2F{interface}%3Fapplication%3D\
+                     web%26category%3Dconsumers%26methods%3Dplace%2Ccancel%2Cfind%26sticky%3D{sticky}"
+                ));
+            }
+            let options = CreateMode::Persistent.with_acls(Acls::anyone_all());
+            for list in ["providers", "consumers"] {
+                client
+                    .mkdir(&format!("{directory}/{list}"), &options)
+                    .await
+                    .unwrap();
+            }
+            let creates: Vec<_> = paths
+                .iter()
+                .map(|p| client.create(p, b"", &options))
+                .collect();
+            for create in creates {
+                create.await.unwrap();
+            }
+        }
+        let (status, plan) = plan(&zookeeper.registry());
+        let picks = [
+            "consumer com.acme.Service0 web 10.1.19.135 sticky=true",
+            "consumer com.acme.Service1000 web 10.1.0.9 sticky=true",
+            "consumer com.acme.Service500 web 10.1.0.3 sticky=true",
+        ];
+        assert_eq!(sections(&plan)[0], section("picks", true, &picks));
+        let counts = json!({"services": 1_001, "providers": 1_001, "consumers": 15_000});
+        assert_eq!(plan["ports"][0]["counts"], counts);
+        assert_eq!(status, Some(1));
+    });
+}
+
+#[test]
+fn a_registry_that_does_not_answer_is_said_to_be_unread() {
+    isolated(async || {
+        let words = [
+            "plan",
+            "--registry",
+            "zookeeper://127.0.0.1:2181",
+            "--timeout",
+            "2s",
+        ];
+        let output = dubbo_mesh(&words);
+        let error = String::from_utf8(output.stderr).unwrap();
+        assert!(
+            error.contains("not read completely within 2s: zookeeper://127.0.0.1:2181/dubbo"),
+            "{error}"
+        );
+        assert_eq!((output.status.code(), output.stdout), (Some(2), Vec::new()));
     });
 }
 

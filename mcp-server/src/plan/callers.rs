@@ -1,6 +1,6 @@
 //! Who is called is decided by somebody: tags, consumers' own picks, callbacks, rules. Pure.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use dubbo_registry::census::Census;
@@ -14,24 +14,12 @@ use super::finding::{Finding, Party, Side, Topic};
 use super::judge::Found;
 
 /// Clusters of Dubbo's that make one call of one pick at a time; what they do when it fails stays in
-/// the consumer. `mergeable` makes one for each group, and groups have hosts of their own.
-const ONE_AT_A_TIME: [&str; 6] = [
-    "failover",
-    "failfast",
-    "failsafe",
-    "failback",
-    "mergeable",
-    "default",
-];
-/// Load balancers that any provider will do for.
-const ANY_WILL_DO: [&str; 6] = [
-    "roundrobin",
-    "leastactive",
-    "shortestresponse",
-    "adaptive",
-    "p2c",
-    "leastconnections",
-];
+/// the consumer. `mergeable` makes one for each group, and groups have hosts of their own. The names
+/// are those of `META-INF/dubbo/internal/…cluster.Cluster` from 2.6.12 to 3.3.6; any other one,
+/// `broadcast` or an application's own, picks for itself.
+const ONE_AT_A_TIME: [&str; 5] = ["failover", "failfast", "failsafe", "failback", "mergeable"];
+/// Load balancers that any provider will do for, in the same way.
+const ANY_WILL_DO: [&str; 4] = ["roundrobin", "leastactive", "shortestresponse", "adaptive"];
 
 /// Looks through the census. Returns the number of consumers of the port.
 pub(super) fn find(estate: &Estate<'_>, census: &Census, mesh: &Mesh, found: &mut Found) -> usize {
@@ -70,7 +58,7 @@ pub(super) fn find(estate: &Estate<'_>, census: &Census, mesh: &Mesh, found: &mu
             }
         }
     }
-    let by_id: std::collections::BTreeMap<_, _> = estate.providers().map(|p| (&p.id, p)).collect();
+    let by_id: BTreeMap<_, _> = estate.providers().map(|p| (&p.id, p)).collect();
     for offer in &census.offers {
         let Some(provider) = by_id.get(&offer.provider) else {
             continue;

@@ -9,40 +9,52 @@ use dubbo_registry::ports::{Mode, Ports};
 
 /// How to switch `port`.
 pub(super) fn steps(port: u16, namespaces: &[Arc<str>], mesh: &Mesh) -> Vec<String> {
-    let mut steps = Vec::new();
-    let list = list(&[port].into(), namespaces);
     let default = Installation::default();
     let metadata = &mesh.installation.as_ref().unwrap_or(&default).metadata;
-    steps.push(format!(
+    let mut steps = vec![format!(
         "Give the callers in {} the filter: mount its module beside their sidecars and set the proxy \
          metadata {METADATA_KEY}: \"{metadata}\". A sidecar without it is left alone, Dubbo passes \
          through it untouched.",
         names(namespaces)
-    ));
-    if let Err(refused) = mesh.ports.check(port) {
-        steps.push(format!("{refused}."));
+    )];
+    let mode = mesh.ports.mode(port);
+    if !matches!(&mode, Mode::Http2(listed) if **listed == *namespaces) {
+        steps.extend(changes(port, namespaces, mesh));
     }
-    if !matches!(mesh.ports.mode(port), Mode::Http2(_)) {
-        steps.push(format!(
-            "Count first: `filter: {{observe: [{list}]}}` in the configuration, `dubbo-mesh check`, \
-             and start `dubbo-mesh serve` anew. Nothing is routed yet. Wait until the counters of the \
-             sidecars show the calls that you expect."
-        ));
-    }
-    let filter = match mesh.installation {
-        Some(_) => "",
-        None => " (and `filter: {}` if there is no such section any more)",
-    };
-    let after = mesh.ports.clone().with_http2([port], namespaces);
-    steps.push(format!(
-        "Take the port off `filter.observe` and write `ports: {{http2: {}}}`{filter}; `dubbo-mesh \
-         check`, and start `dubbo-mesh serve` anew.",
-        lists(&after)
-    ));
     steps.push(format!(
         "See that it holds: `/clients` shows an ACK and no NACK, `istioctl proxy-config listeners \
          POD --port {port}` shows 0.0.0.0, and the calls are counted for clusters \
          `outbound|{port}||….dubbo`, no longer for PassthroughCluster."
+    ));
+    steps
+}
+
+/// What is to be written where.
+fn changes(port: u16, namespaces: &[Arc<str>], mesh: &Mesh) -> Vec<String> {
+    let mut steps = Vec::new();
+    if let Err(refused) = mesh.ports.check(port) {
+        steps.push(format!("{refused}."));
+    }
+    if mesh.ports.mode(port) == Mode::Tcp {
+        let list = list(&[port].into(), namespaces);
+        let observe = match &mesh.installation {
+            Some(there) if !there.observed.is_empty() => format!("add {list} to `filter.observe`"),
+            _ => format!("`filter: {{observe: [{list}]}}` in the configuration"),
+        };
+        steps.push(format!(
+            "Count first: {observe}, `dubbo-mesh check`, and start `dubbo-mesh serve` anew. Nothing is \
+             routed yet. Wait until the counters of the sidecars show the calls that you expect."
+        ));
+    }
+    let filter = match mesh.installation {
+        Some(_) => "",
+        None => ", and `filter: {}` where nothing else is left in that section",
+    };
+    let after = mesh.ports.clone().with_http2([port], namespaces);
+    steps.push(format!(
+        "Switch: take the port off `filter.observe` and write `ports: {{http2: {}}}`{filter}; \
+         `dubbo-mesh check`, and start `dubbo-mesh serve` anew.",
+        lists(&after)
     ));
     steps
 }

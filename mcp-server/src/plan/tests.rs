@@ -552,6 +552,8 @@ fn a_step_says_what_to_write_with_all_that_stands_there() {
     let undo = steps::undo(20880, &config.mesh).join("\n");
     let back = "`ports: {http2: [{ports: [20881, 20882], namespaces: [shop]}]}`";
     assert!(undo.contains(back), "{undo}");
+    let listed = steps::steps(20881, &["shop".into()], &config.mesh);
+    assert_eq!(listed.len(), 2, "{listed:?}");
     for written in [
         "ports: {http2: [{ports: [20880, 20881, 20882], namespaces: [shop]}]}\n",
         "filter: {observe: [{ports: [20880], namespaces: [shop]}]}\n",

@@ -100,7 +100,7 @@ fn write_port(port: &Port, f: &mut Formatter<'_>) -> fmt::Result {
         many(counts.providers, "provider"),
         many(counts.consumers, "consumer")
     )?;
-    write_sidecar(port.port, &port.sidecar, f)?;
+    write_sidecar(&port.sidecar, f)?;
     for section in &port.sections {
         writeln!(f)?;
         write_section(section, f)?;
@@ -115,22 +115,19 @@ fn write_port(port: &Port, f: &mut Formatter<'_>) -> fmt::Result {
     Ok(())
 }
 
-fn write_sidecar(number: u16, sidecar: &Sidecar, f: &mut Formatter<'_>) -> fmt::Result {
+fn write_sidecar(sidecar: &Sidecar, f: &mut Formatter<'_>) -> fmt::Result {
     let come = match sidecar.listeners_to_come.as_slice() {
         [] => "no new listener".to_owned(),
-        names => format!("listener {} comes", names.join(", ")),
+        names => format!("+ listener {}", names.join(", ")),
     };
     let go = match sidecar.listeners_to_go {
         0 => String::new(),
-        n => format!(
-            "; {} at virtual addresses (…_{number}) go for it",
-            many(n, "listener")
-        ),
+        n => format!(", - {} at virtual addresses", many(n, "listener")),
     };
-    writeln!(f, "  Each sidecar there: {come}{go};")?;
+    writeln!(f, "  Each sidecar there: {come}{go}")?;
     writeln!(
         f,
-        "  {} with {}, about {} of memory",
+        "  Each sidecar there: {} with {}, about {} of memory",
         many(sidecar.clusters, "cluster"),
         many(sidecar.endpoints, "endpoint"),
         size(sidecar.bytes)

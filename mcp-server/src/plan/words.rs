@@ -124,7 +124,8 @@ impl Topic {
                 "Move the tagged providers to a port that is not listed; or publish, before the \
                  switch, a DestinationRule with a subset for each value of the label `tag` \
                  (`untagged` where there is none) and a VirtualService that routes by the header \
-                 `dubbo.tag`."
+                 `dubbo.tag`. A tag that stands in a consumer's URL is not sent with its calls: route \
+                 those by `sourceLabels`."
             }
             Self::Picks => {
                 "Let these services have a port that is not listed, or their consumers stay outside \
