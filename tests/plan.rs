@@ -169,6 +169,108 @@ fn where_everybody_leaves_the_pick_to_dubbo_nothing_changes() {
     });
 }
 
+/// What `token=true` and an upgrade from 2.7 to 3.2 look like in the registry.
+#[test]
+fn providers_that_cannot_take_each_others_calls_are_named() {
+    isolated(async || {
+        let zookeeper = ZooKeeper::start(ZooKeeperVersion::V3_9).await;
+        let registry = zookeeper.registry();
+        let start = async |version, port| {
+            ProviderSettings::new(version, &registry)
+                .named(&format!("provider-{port}"))
+                .protocol("dubbo", port)
+                .service(Service::new("com.acme.Greeter"))
+                .service(Service::new("com.acme.Orders").set("token", "true"))
+                .service(Service::new("com.acme.Stock").set("parameters.token", "the same"))
+                .start()
+                .await
+        };
+        let _old = start(DubboVersion::V2_7, 20880).await;
+        let (_, plan_of_one) = plan(&registry);
+        let unknown = section("unknownWorkloads", false, &["127.0.0.1"]);
+        assert_eq!(sections(&plan_of_one), [unknown]);
+        let _new = start(DubboVersion::V3_2, 20881).await;
+        let (status, plan) = plan(&registry);
+        let (topic, changes, who) = &sections(&plan)[0];
+        assert_eq!(
+            (topic.as_str(), *changes, status),
+            ("mixedProviders", true, Some(1))
+        );
+        let reasons = |service: &str| {
+            let named = plan["ports"][0]["sections"][0]["findings"]
+                .as_array()
+                .unwrap()
+                .iter();
+            let of_service = named.filter(|finding| finding["service"] == service);
+            let mut reasons: Vec<_> = of_service.map(|f| f["reason"].as_str().unwrap()).collect();
+            reasons.sort_unstable();
+            reasons
+        };
+        let reads = ["reads fastjson2,hessian2", "reads hessian2"];
+        assert_eq!(reasons("com.acme.Greeter"), reads, "{who:?}");
+        assert_eq!(reasons("com.acme.Stock"), reads);
+        let tokens = ["wants token number 1", "wants token number 2"];
+        assert_eq!(reasons("com.acme.Orders"), [reads, tokens].concat());
+    });
+}
+
+/// Why those are named: the consumer is told of a provider that it does not reach, as if somebody
+/// else had picked.
+#[test]
+fn a_call_that_was_made_for_another_provider_is_not_answered() {
+    isolated(async || {
+        let zookeeper = ZooKeeper::start(ZooKeeperVersion::V3_9).await;
+        let client = zookeeper.client().await;
+        let _provider = ProviderSettings::new(DubboVersion::V2_7, zookeeper.registry())
+            .set("registry.group", "elsewhere")
+            .protocol("dubbo", 20880)
+            .service(Service::new("com.acme.Greeter").set("parameters.token", "its own"))
+            .start()
+            .await;
+        for (number, (path, terms, answered)) in [
+            ("com.acme.Greeter", "token=its own", true),
+            ("com.acme.Greeter", "token=another", false),
+            ("greeter", "interface=com.acme.Greeter&token=its own", false),
+            (
+                "com.acme.Greeter",
+                "prefer.serialization=fastjson2,hessian2&release=3.2.16&token=its own",
+                false,
+            ),
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            let node = format!("dubbo://127.0.0.1:20880/{path}?application=acme&{terms}")
+                .replace(':', "%3A")
+                .replace('/', "%2F")
+                .replace('?', "%3F")
+                .replace('=', "%3D")
+                .replace('&', "%26")
+                .replace(',', "%2C")
+                .replace(' ', "+");
+            let directory = format!("/estate-{number}/com.acme.Greeter/providers");
+            create(
+                &client,
+                &format!("{directory}/{node}"),
+                "",
+                CreateMode::Persistent,
+            )
+            .await;
+            let mut consumer =
+                ConsumerSettings::new(DubboVersion::V3_2, zookeeper.registry(), "com.acme.Greeter")
+                    .set("registry.group", format!("estate-{number}"))
+                    .start()
+                    .await;
+            let answer = consumer.call("greet World").await;
+            assert_eq!(
+                answer.starts_with("RESULT"),
+                answered,
+                "{path} {terms}: {answer}"
+            );
+        }
+    });
+}
+
 /// A consumer of Dubbo 3 with a user gives its directory to that user.
 #[test]
 fn what_may_not_be_read_leaves_the_answer_open() {

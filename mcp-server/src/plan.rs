@@ -12,6 +12,7 @@ mod cost;
 mod estate;
 pub mod finding;
 pub mod judge;
+mod mixed;
 pub mod neighbours;
 mod owners;
 mod steps;

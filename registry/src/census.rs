@@ -10,13 +10,14 @@ use crate::consumer::Consumer;
 use crate::event::Rejection;
 use crate::provider::{Identity, Provider, ProviderError, Reading, form_decode};
 use crate::rule::Rule;
+use crate::terms::Terms;
 
 /// See the module.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Census {
     /// Every consumer.
     pub consumers: Vec<Consumer>,
-    /// Providers that say something about how they are called.
+    /// Every provider that can be read, by what it says about how it is called.
     pub offers: Vec<Offer>,
     /// Rules that are in force.
     pub rules: Vec<Rule>,
@@ -29,8 +30,10 @@ pub struct Census {
 pub struct Offer {
     /// The provider.
     pub provider: Identity,
-    /// What it says; not empty.
+    /// What it says about who is called.
     pub choices: Box<[Choice]>,
+    /// What it wants calls to hold.
+    pub terms: Terms,
 }
 
 /// A part of a registry that could not be read.
@@ -116,10 +119,12 @@ impl Census {
     }
 
     fn offer(&mut self, provider: Identity, url: &str) {
-        let choices = Choice::read(url.split_once('?').map_or("", |(_, query)| query));
-        if !choices.is_empty() {
-            self.offers.push(Offer { provider, choices });
-        }
+        let query = url.split_once('?').map_or("", |(_, query)| query);
+        self.offers.push(Offer {
+            provider,
+            choices: Choice::read(query),
+            terms: Terms::read(query),
+        });
     }
 
     /// Both together.

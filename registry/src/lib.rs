@@ -29,6 +29,7 @@ pub mod resource;
 pub mod rule;
 pub mod services;
 pub mod source;
+pub mod terms;
 pub mod vip;
 pub mod workload;
 pub mod zookeeper;

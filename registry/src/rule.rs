@@ -4,10 +4,11 @@
 //! ```text
 //! /root/<interface>/routers/route://0.0.0.0/…?router=condition&rule=…             2.5, 2.6
 //! /root/<interface>/configurators/override://0.0.0.0/…?loadbalance=…              2.5, 2.6
-//! /root/config/dubbo/<key>.condition-router                                       2.7 and later
+//! /root/config/dubbo/<key>.condition-router, .configurators …                     2.7 and later
 //! ```
 //! Only that there is one is read, and what it is for; not what it says.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -38,11 +39,13 @@ pub enum Kind {
     Mesh,
     /// A router of another name.
     Router(Box<str>),
-    /// Overrides what consumers say about who is called.
+    /// Overrides what consumers say about who is called; nothing where it cannot be read.
     Override(Box<[Choice]>),
 }
 
-/// Suffixes of the rules of the configuration center.
+/// Suffix of the overrides of the configuration center.
+const OVERRIDES: &str = ".configurators";
+/// Suffixes of the other rules of the configuration center.
 const SUFFIXES: [(&str, Kind); 4] = [
     (".condition-router", Kind::Condition),
     (".tag-router", Kind::Tag),
@@ -79,12 +82,20 @@ impl Rule {
 
     /// Whether a node of the configuration center can be a rule, and its data is worth reading.
     pub fn is_rule(name: &str) -> bool {
-        SUFFIXES.iter().any(|(suffix, _)| name.ends_with(suffix))
+        let mut suffixes = SUFFIXES.iter().map(|(suffix, _)| *suffix);
+        name.ends_with(OVERRIDES) || suffixes.any(|suffix| name.ends_with(suffix))
     }
 
     /// A node of the configuration center. None for what is no rule, is empty, or says `enabled:
     /// false`. A rule that cannot be read counts: Dubbo's own reader may take it.
     pub fn of_config(name: &str, data: &str) -> Option<Self> {
+        if let Some(key) = name.strip_suffix(OVERRIDES) {
+            let choices = overrides(data)?;
+            return Some(Self {
+                key: key.into(),
+                kind: Kind::Override(choices),
+            });
+        }
         let fits = |(suffix, kind): &(&str, Kind)| Some((name.strip_suffix(suffix)?, kind.clone()));
         let (key, kind) = SUFFIXES.iter().find_map(fits)?;
         if data.trim().is_empty() {
@@ -96,6 +107,46 @@ impl Rule {
             kind,
         })
     }
+}
+
+/// What an override of the configuration center says about who is called, to consumers; what is for
+/// providers stands in their URLs. None where it says nothing, an empty list where it cannot be read.
+fn overrides(data: &str) -> Option<Box<[Choice]>> {
+    if data.trim().is_empty() {
+        return None;
+    }
+    let Ok(written) = serde_saphyr::from_str::<Written>(data) else {
+        return Some(Box::default());
+    };
+    let configs = written.configs.into_iter().filter(|_| written.enabled);
+    let for_consumers = configs.filter(|c| c.enabled && c.side.as_deref() != Some("provider"));
+    let text = |value: &serde_json::Value| match value {
+        serde_json::Value::String(text) => text.clone(),
+        other => other.to_string(),
+    };
+    let pairs: Vec<String> = for_consumers
+        .flat_map(|config| config.parameters)
+        .map(|(name, value)| format!("{name}={}", text(&value)))
+        .collect();
+    let choices = Choice::read(&pairs.join("&"));
+    (!choices.is_empty()).then_some(choices)
+}
+
+#[derive(Deserialize)]
+struct Written {
+    #[serde(default = "yes")]
+    enabled: bool,
+    #[serde(default)]
+    configs: Vec<WrittenConfig>,
+}
+
+#[derive(Deserialize)]
+struct WrittenConfig {
+    #[serde(default = "yes")]
+    enabled: bool,
+    side: Option<String>,
+    #[serde(default)]
+    parameters: BTreeMap<String, serde_json::Value>,
 }
 
 /// The one line of a rule that is read.
@@ -138,6 +189,9 @@ impl fmt::Display for Kind {
             Self::Script => f.write_str("script rule"),
             Self::Mesh => f.write_str("Dubbo's mesh rule"),
             Self::Router(name) => write!(f, "router {name}"),
+            Self::Override(choices) if choices.is_empty() => {
+                f.write_str("override that cannot be read")
+            }
             Self::Override(choices) => {
                 let choices: Vec<_> = choices.iter().map(Choice::to_string).collect();
                 write!(f, "override with {}", choices.join(", "))
@@ -205,7 +259,35 @@ mod tests {
         );
         assert_eq!(config("shop.tag-router", "not: [yaml"), tag);
         assert_eq!(config("shop.tag-router", " \n"), None);
-        assert_eq!(config("shop.configurators", rule), None);
+        let overriding = |configs: &str| {
+            let rule = Rule::of_config("shop.configurators", configs);
+            rule.map(|rule| rule.kind.to_string())
+        };
+        for (text, kind) in [
+            (
+                "configVersion: v2.7\nconfigs:\n- side: consumer\n  parameters: {loadbalance: consistenthash, sticky: true, timeout: 9}\n",
+                Some("override with loadbalance=consistenthash, sticky=true"),
+            ),
+            (
+                "configs:\n- side: provider\n  parameters: {sticky: true}\n",
+                None,
+            ),
+            (
+                "enabled: false\nconfigs:\n- side: consumer\n  parameters: {sticky: true}\n",
+                None,
+            ),
+            (
+                "configs: [{side: consumer, parameters: {timeout: 9}}]",
+                None,
+            ),
+            ("", None),
+            (
+                "[\"override://0.0.0.0/x?sticky=true\"]",
+                Some("override that cannot be read"),
+            ),
+        ] {
+            assert_eq!(overriding(text).as_deref(), kind, "{text}");
+        }
         let condition = Some(("com.acme.Orders::".into(), Kind::Condition));
         assert_eq!(
             config("com.acme.Orders::.condition-router", "force: true"),

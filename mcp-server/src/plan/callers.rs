@@ -7,6 +7,7 @@ use dubbo_registry::census::Census;
 use dubbo_registry::choice::{Choice, How};
 use dubbo_registry::consumer::Consumer;
 use dubbo_registry::mesh::Mesh;
+use dubbo_registry::provider::Provider;
 use dubbo_registry::rule::{Kind, Rule};
 
 use super::estate::{Estate, party};
@@ -23,63 +24,70 @@ const ANY_WILL_DO: [&str; 4] = ["roundrobin", "leastactive", "shortestresponse",
 
 /// Looks through the census. Returns the number of consumers of the port.
 pub(super) fn find(estate: &Estate<'_>, census: &Census, mesh: &Mesh, found: &mut Found) -> usize {
-    let mut note = |topic, finding| found.entry(topic).or_default().insert(finding);
-    for provider in estate.providers().filter(|p| !p.tag.is_empty()) {
-        let setting = format!("dubbo.tag={}", provider.tag);
-        let by = party(provider);
-        note(Topic::Tags, Finding::Setting { by, setting });
-    }
     let mut applications = BTreeSet::new();
     for provider in estate.providers() {
         applications.insert(provider.application.to_string());
+        if !provider.tag.is_empty() {
+            let setting = format!("dubbo.tag={}", provider.tag);
+            let by = party(provider);
+            note(found, Topic::Tags, Finding::Setting { by, setting });
+        }
     }
     let mut consumers = 0;
-    for consumer in &census.consumers {
-        if is_outside(consumer, mesh) {
-            continue;
-        }
-        let mut called = estate.called_by(consumer).peekable();
-        if called.peek().is_none() {
-            continue;
-        }
-        consumers += 1;
-        applications.insert(consumer.application.to_string());
-        let number = estate.number;
-        let tagged = called.any(|s| {
-            s.providers
-                .iter()
-                .any(|p| p.id.port == number && !p.tag.is_empty())
-        });
-        for choice in &consumer.choices {
-            if let Some(topic) = topic(choice)
-                && (topic != Topic::Tags || tagged)
-            {
-                note(topic, setting(consumer_party(consumer), choice));
-            }
+    for consumer in census.consumers.iter().filter(|c| !is_outside(c, mesh)) {
+        if find_choices(estate, consumer, found) {
+            consumers += 1;
+            applications.insert(consumer.application.to_string());
         }
     }
-    let by_id: BTreeMap<_, _> = estate.providers().map(|p| (&p.id, p)).collect();
-    for offer in &census.offers {
-        let Some(provider) = by_id.get(&offer.provider) else {
-            continue;
-        };
-        for choice in &offer.choices {
-            // Its tag is known by the provider itself.
-            if let Some(topic) = topic(choice).filter(|topic| *topic != Topic::Tags) {
-                note(topic, setting(party(provider), choice));
-            }
-        }
-    }
+    find_offers(estate, census, found);
     for rule in &census.rules {
         if decides(rule) && concerns(rule, estate, &applications) {
             let finding = Finding::Rule {
                 key: rule.key.to_string(),
                 rule: rule.kind.to_string(),
             };
-            note(Topic::Rules, finding);
+            note(found, Topic::Rules, finding);
         }
     }
     consumers
+}
+
+/// What a consumer says. False if it calls nobody here.
+fn find_choices(estate: &Estate<'_>, consumer: &Consumer, found: &mut Found) -> bool {
+    let mut called = estate.called_by(consumer).peekable();
+    if called.peek().is_none() {
+        return false;
+    }
+    let is_tagged = |p: &&Arc<Provider>| p.id.port == estate.number && !p.tag.is_empty();
+    let tagged = called.any(|service| service.providers.iter().any(is_tagged));
+    for choice in &consumer.choices {
+        if let Some(topic) = topic(choice)
+            && (topic != Topic::Tags || tagged)
+        {
+            note(found, topic, setting(consumer_party(consumer), choice));
+        }
+    }
+    true
+}
+
+/// What providers say, whose parameters consumers take over; their tags are known already.
+fn find_offers(estate: &Estate<'_>, census: &Census, found: &mut Found) {
+    let providers: BTreeMap<_, _> = estate.providers().map(|p| (&p.id, p)).collect();
+    for offer in &census.offers {
+        let Some(provider) = providers.get(&offer.provider) else {
+            continue;
+        };
+        for choice in &offer.choices {
+            if let Some(topic) = topic(choice).filter(|topic| *topic != Topic::Tags) {
+                note(found, topic, setting(party(provider), choice));
+            }
+        }
+    }
+}
+
+fn note(found: &mut Found, topic: Topic, finding: Finding) {
+    found.entry(topic).or_default().insert(finding);
 }
 
 /// What it is about, if anything changes by it.
@@ -123,6 +131,7 @@ fn is_outside(consumer: &Consumer, mesh: &Mesh) -> bool {
 /// Whether it can decide who is called.
 fn decides(rule: &Rule) -> bool {
     match &rule.kind {
+        Kind::Override(choices) if choices.is_empty() => true,
         Kind::Override(choices) => choices
             .iter()
             .any(|choice| topic(choice).is_some_and(Topic::changes_calls)),

@@ -145,6 +145,8 @@ pub enum Topic {
     Picks,
     /// Callbacks and stub events.
     Callbacks,
+    /// Providers of one service that cannot take each other's calls.
+    MixedProviders,
     /// Rules that decide in the consumer.
     Rules,
     /// Services that share a host.

@@ -23,7 +23,7 @@ use super::finding::{
     Finding, NotLookedAt, Plan, Port, Section, Sidecar, Today, Topic, Unread, Verdict,
 };
 use super::neighbours::Neighbour;
-use super::{callers, cost, owners, steps};
+use super::{callers, cost, mixed, owners, steps};
 
 /// All that a plan is made of.
 #[derive(Clone, Debug)]
@@ -131,6 +131,7 @@ impl Evidence<'_> {
         let estate = Estate::new(number, self.services, refused);
         let mut found = Found::new();
         let consumers = callers::find(&estate, self.census, self.mesh, &mut found);
+        mixed::find(&estate, self.census, &mut found);
         owners::find(&estate, (self.mesh, after), &mut found);
         if let Some(neighbours) = self.neighbours {
             owners::find_neighbours(number, &namespaces, neighbours, self.mesh, &mut found);

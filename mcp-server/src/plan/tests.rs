@@ -8,6 +8,7 @@ use dubbo_registry::provider::Provider;
 use dubbo_registry::removal::{Policy, Time};
 use dubbo_registry::rule::Rule;
 use dubbo_registry::services::Services;
+use dubbo_registry::terms::Terms;
 
 use super::finding::{Counts, Port, Sidecar, Today, Topic};
 use super::*;
@@ -76,6 +77,7 @@ impl Given<'_> {
                 .unwrap()
                 .id,
             choices: Choice::read(&query(url)),
+            terms: Terms::read(&query(url)),
         };
         let consumer = |url: &&str| {
             let path = url.split('?').next().unwrap().rsplit('/').next().unwrap();
@@ -301,6 +303,48 @@ fn callbacks_are_named_on_both_sides() {
         "com.acme.Greeter consumer 10.0.1.1 (web): greet.0.callback=true",
     ];
     assert_eq!(given.found(), of(Topic::Callbacks, &expected));
+}
+
+/// A rolling upgrade from 2.7 to 3.2, `token=true`, and an alias for some.
+#[test]
+fn providers_that_cannot_take_each_others_calls_are_named() {
+    let given = Given {
+        config: KNOWN,
+        providers: &[
+            "dubbo://10.0.0.1:20880/com.acme.Greeter?release=2.7.23",
+            "dubbo://10.0.0.2:20880/com.acme.Greeter?prefer.serialization=fastjson2,hessian2&release=3.2.16",
+            "dubbo://10.0.0.1:20880/com.acme.Orders?token=5e1a",
+            "dubbo://10.0.0.2:20880/com.acme.Orders?token=77b0",
+            "dubbo://10.0.0.3:20880/com.acme.Orders",
+            "dubbo://10.0.0.1:20880/com.acme.Pay",
+            "dubbo://10.0.0.2:20880/pay?interface=com.acme.Pay",
+            // Alike, or not for the mesh to pick.
+            "dubbo://10.0.0.1:20880/com.acme.Stock?prefer.serialization=fastjson2,hessian2&token=a",
+            "dubbo://10.0.0.2:20880/com.acme.Stock?prefer.serialization=hessian2,fastjson2&token=a",
+            "dubbo://10.0.0.3:20880/com.acme.Stock?token=b&weight=0",
+        ],
+        ..Given::default()
+    };
+    let mut found = given.found();
+    let [(Topic::MixedProviders, who)] = found.as_mut_slice() else {
+        panic!("{found:?}")
+    };
+    // Which of two tokens is number 1 is nobody's choice.
+    let (first, second) = ("wants token number 1", "wants token number 2");
+    let numbered =
+        |line: &String, by: &str, number: &str| line.contains(by) && line.ends_with(number);
+    assert!(who.iter().any(|line| numbered(line, "10.0.0.", first)));
+    assert!(who.iter().any(|line| numbered(line, "10.0.0.", second)));
+    who.retain(|line| !line.contains("wants token number"));
+    let expected = [
+        "com.acme.Greeter provider 10.0.0.1:20880: reads hessian2",
+        "com.acme.Greeter provider 10.0.0.2:20880: reads fastjson2,hessian2",
+        "com.acme.Orders provider 10.0.0.3:20880: wants no token",
+        "com.acme.Pay provider 10.0.0.1:20880: has path com.acme.Pay",
+        "com.acme.Pay provider 10.0.0.2:20880: has path pay",
+    ];
+    assert_eq!(*who, expected);
+    assert_eq!(given.plan().verdict, Verdict::Changed);
 }
 
 #[test]

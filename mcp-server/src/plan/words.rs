@@ -9,6 +9,7 @@ impl Topic {
             Self::Tags
             | Self::Picks
             | Self::Callbacks
+            | Self::MixedProviders
             | Self::Rules
             | Self::SharedHosts
             | Self::OtherProtocols
@@ -30,6 +31,7 @@ impl Topic {
             Self::Tags => "Tags",
             Self::Picks => "Consumers that pick for themselves",
             Self::Callbacks => "Callbacks",
+            Self::MixedProviders => "Providers that cannot take each other's calls",
             Self::Rules => "Routing rules of the registry",
             Self::SharedHosts => "Services with the host of another one",
             Self::OtherProtocols => "Not Dubbo, on the same number",
@@ -63,6 +65,11 @@ impl Topic {
                 "The provider calls back over the consumer's own connection. Behind the sidecar there \
                  is none: each call is a request of its own, and callbacks and stub events would not \
                  arrive."
+            }
+            Self::MixedProviders => {
+                "The consumer makes a call for the provider that it picked: with its token, to its \
+                 path, in a serialization that it reads. The sidecar could send it to another provider \
+                 of the service, which would refuse it or could not read it."
             }
             Self::Rules => {
                 "The rule is obeyed in the consumer, before the sidecar; whatever it picks, the \
@@ -135,6 +142,11 @@ impl Topic {
             Self::Callbacks => {
                 "Let services with callbacks have a port of their own that is not listed. Where the \
                  setting is left over and nobody uses it, remove it."
+            }
+            Self::MixedProviders => {
+                "Make them alike before the switch: one token for all providers of the service \
+                 (`token=true` makes one for each), one path, and `serialization` and \
+                 `prefer.serialization` set to what all of them read."
             }
             Self::Rules => {
                 "Write the rule as a VirtualService and a DestinationRule before the switch, and take \

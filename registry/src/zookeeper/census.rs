@@ -7,6 +7,7 @@
 //! ```
 //! Never writes, sets no watch, and ends with its session.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use futures::{StreamExt, stream};
@@ -24,6 +25,8 @@ use crate::rule::Rule;
 const IN_FLIGHT: usize = 64;
 /// Where Dubbo keeps the rules of its configuration center, under the root.
 const RULES: &str = "config/dubbo";
+/// Where 2.7 keeps them whatever the root of the registry is.
+const RULES_OF_2_7: &str = "/dubbo/config/dubbo";
 
 /// Reads once.
 ///
@@ -81,28 +84,30 @@ impl Reading {
         Ok(census)
     }
 
-    /// The rules of the configuration center that may stand under the same root.
+    /// The rules of the configuration center.
     async fn rules(&self, census: &mut Census) -> Result<(), Error> {
-        let mut names = unread_into(census, self.list(self.path(RULES)).await?);
-        names.retain(|name| Rule::is_rule(name));
-        let mut rules = stream::iter(&names)
-            .map(async |name| {
-                let path = self.path(&format!("{RULES}/{name}"));
-                let data = sort(self.client.get_data(&path).await, &path)?;
-                Ok::<_, Error>((name, path, data))
-            })
-            .buffer_unordered(IN_FLIGHT);
-        while let Some(read) = rules.next().await {
-            match read? {
-                (name, _, Ok((data, _))) => {
-                    let text = String::from_utf8_lossy(&data);
-                    census.rules.extend(Rule::of_config(name, &text));
+        for directory in BTreeSet::from([self.path(RULES), RULES_OF_2_7.to_owned()]) {
+            let mut names = unread_into(census, self.list(directory.clone()).await?);
+            names.retain(|name| Rule::is_rule(name));
+            let mut rules = stream::iter(&names)
+                .map(async |name| {
+                    let path = format!("{directory}/{name}");
+                    let data = sort(self.client.get_data(&path).await, &path)?;
+                    Ok::<_, Error>((name, path, data))
+                })
+                .buffer_unordered(IN_FLIGHT);
+            while let Some(read) = rules.next().await {
+                match read? {
+                    (name, _, Ok((data, _))) => {
+                        let text = String::from_utf8_lossy(&data);
+                        census.rules.extend(Rule::of_config(name, &text));
+                    }
+                    (_, _, Err(Refusal::Missing)) => {}
+                    (_, path, Err(Refusal::Other(reason))) => census.unread.push(Unread {
+                        what: path.into(),
+                        reason,
+                    }),
                 }
-                (_, _, Err(Refusal::Missing)) => {}
-                (_, path, Err(Refusal::Other(reason))) => census.unread.push(Unread {
-                    what: path.into(),
-                    reason,
-                }),
             }
         }
         Ok(())
