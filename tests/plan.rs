@@ -181,7 +181,7 @@ fn providers_that_cannot_take_each_others_calls_are_named() {
                 .protocol("dubbo", port)
                 .service(Service::new("com.acme.Greeter"))
                 .service(Service::new("com.acme.Orders").set("token", "true"))
-                .service(Service::new("com.acme.Stock").set("parameters.token", "the same"))
+                .service(Service::new("com.acme.Stock").set("parameters.token", "the-same"))
                 .start()
                 .await
         };
@@ -224,16 +224,16 @@ fn a_call_that_was_made_for_another_provider_is_not_answered() {
         let _provider = ProviderSettings::new(DubboVersion::V2_7, zookeeper.registry())
             .set("registry.group", "elsewhere")
             .protocol("dubbo", 20880)
-            .service(Service::new("com.acme.Greeter").set("parameters.token", "its own"))
+            .service(Service::new("com.acme.Greeter").set("parameters.token", "its-own"))
             .start()
             .await;
         for (number, (path, terms, answered)) in [
-            ("com.acme.Greeter", "token=its own", true),
+            ("com.acme.Greeter", "token=its-own", true),
             ("com.acme.Greeter", "token=another", false),
-            ("greeter", "interface=com.acme.Greeter&token=its own", false),
+            ("greeter", "interface=com.acme.Greeter&token=its-own", false),
             (
                 "com.acme.Greeter",
-                "prefer.serialization=fastjson2,hessian2&release=3.2.16&token=its own",
+                "prefer.serialization=fastjson2,hessian2&release=3.2.16&token=its-own",
                 false,
             ),
         ]
