@@ -86,8 +86,8 @@ Examples:
   For machines, all of it:
     dubbo-mesh plan --config dubbo-mesh.yaml --output json --all
 
-Exit status: 0 calls of today would be answered as before, 1 some would change, 2 something could not
-be read (or a bad command line or configuration).";
+Exit status: 0 calls of today would be answered as before, 1 some would change, 2 something could
+not be read (or a bad command line or configuration).";
 
 /// Registries and the file, which every command that reads registries has.
 #[derive(Debug, Args)]
