@@ -33,7 +33,7 @@ pub(super) fn steps(port: u16, namespaces: &[Arc<str>], mesh: &Mesh) -> Vec<Stri
 fn changes(port: u16, namespaces: &[Arc<str>], mesh: &Mesh) -> Vec<String> {
     let mut steps = Vec::new();
     if let Err(refused) = mesh.ports.check(port) {
-        steps.push(format!("{refused}."));
+        steps.push(format!("Let it listen: {refused}."));
     }
     if mesh.ports.mode(port) == Mode::Tcp {
         let list = list(&[port].into(), namespaces);
