@@ -99,6 +99,13 @@ impl EnvoySettings {
         self
     }
 
+    /// A section of the bootstrap, e.g. `stats_config`.
+    #[must_use]
+    pub fn section(mut self, name: &str, value: Value) -> Self {
+        self.bootstrap[name] = value;
+        self
+    }
+
     /// The port of its admin pages; 15000 otherwise. Two in one namespace need two.
     #[must_use]
     pub fn admin_port(mut self, port: u16) -> Self {
