@@ -136,7 +136,7 @@ impl<'a> Told<'a> {
             let text = "interface, group or version is no Unicode text";
             return Err(Why::new(Class::NoName, text));
         }
-        let of = |method| path(own_path.unwrap_or(key.interface()), method);
+        let of = |method| path(own_path.unwrap_or_else(|| key.interface()), method);
         let (path, other_path) = match (peek.is_generic(), config.generic) {
             (false, _) => (of(peek.method)?, None),
             (true, Generic::Invoke) => (of(peek.method)?, of(peek.effective_method()).ok()),
