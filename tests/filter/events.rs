@@ -221,6 +221,10 @@ fn what_a_provider_sends_beside_answers_disturbs_nothing() {
                 }
             })
             .await;
+            if way == Way::Socket {
+                // After the notice no call goes over the connection any more.
+                assert_eq!(provider.opened(), 2);
+            }
             metric(&envoy, "dubbo.responses.late", 1).await;
             metric(&envoy, "dubbo.requests.reverse", 1).await;
             envoy.stop().await;

@@ -5,6 +5,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 use support::{Call, Deed, Methods, WireConsumer, WireProvider, isolated, wait_until};
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::TcpStream;
 
 use super::{
     DENIED, GREETER, ROUTES, SOON, WAYS, Way, add_http_filter, answered, caller, cluster, echo,
@@ -318,12 +320,15 @@ fn garbage_leaves_nothing_behind() {
                 b"\xda\xbb\xc2\0\0\0\0\0\0\0\0\x07\x7f\xff\xff\xff".to_vec(),
                 b"GET / HTTP/1.1\r\n\r\n".to_vec(),
             ];
-            for round in 0..100 {
-                let client = WireConsumer::connect(20880).await;
-                // Some are cut off at once, some after Envoy has read them.
-                let _ = client.send(&cases[round % cases.len()]).await;
-                if round % 3 == 0 {
-                    tokio::task::yield_now().await;
+            for round in 0..1500 {
+                let mut client = TcpStream::connect("127.0.0.1:20880").await.unwrap();
+                // Envoy may have closed it already.
+                let _ = client.write_all(&cases[round % cases.len()]).await;
+                // Some are cut off at once, some after Envoy has read them, some with a reset.
+                match round % 7 {
+                    0 => tokio::time::sleep(Duration::from_millis(2)).await,
+                    1 => client.set_zero_linger().unwrap(),
+                    _ => {}
                 }
             }
             let consumer = WireConsumer::connect(20880).await;

@@ -60,6 +60,47 @@ fn five_hundred_calls_at_once_on_one_connection() {
     });
 }
 
+/// What the connection manager takes no stream for yet waits, and none is lost or refused.
+#[test]
+fn more_calls_than_streams() {
+    isolated(async || {
+        let methods: Methods = Arc::new(|_, argument| {
+            Deed::After(
+                Duration::from_millis(50),
+                Box::new(Deed::Return(argument.to_owned())),
+            )
+        });
+        let _provider = WireProvider::start(20881, methods).await;
+        let mut bootstrap = caller(Way::Socket);
+        let manager = "/static_resources/listeners/0/filter_chains/0/filters/1/typed_config";
+        bootstrap.pointer_mut(manager).unwrap()["http2_protocol_options"] =
+            serde_json::json!({"max_concurrent_streams": 20});
+        let envoy = envoy(&bootstrap).start().await;
+        let consumer = Arc::new(WireConsumer::connect(20880).await);
+        let calls = (0..CALLS).map(|n| {
+            let consumer = Arc::clone(&consumer);
+            tokio::spawn(async move {
+                let text = format!("call {n}");
+                (
+                    consumer.call(&Call::new(GREETER, "echo", &text)).await,
+                    answered(&text),
+                )
+            })
+        });
+        for call in calls.collect::<Vec<_>>() {
+            let (answer, expected) = call.await.unwrap();
+            assert_eq!(answer, expected);
+        }
+        metric(&envoy, "dubbo.requests.active", 0).await;
+        metric(&envoy, "dubbo.buffered_bytes", 0).await;
+        let reset = envoy
+            .stat("http.dubbo.downstream_rq_rx_reset")
+            .await
+            .unwrap();
+        assert_eq!(reset, 0);
+    });
+}
+
 /// One provider that stalls holds up none of the others of the same connection.
 #[test]
 fn a_stalled_provider_holds_up_its_own_calls_alone() {
