@@ -58,7 +58,8 @@ impl Http2ToDubbo {
     /// A translator for a connection that has just been made.
     pub fn new(config: Arc<Config>, now: Millis) -> Self {
         let limits = Limits {
-            streams: config.limits.calls,
+            // Their slots are part of the ids that the provider gets.
+            streams: config.limits.calls.min(1 << 20),
             ..Limits::default()
         };
         Self {
@@ -151,7 +152,7 @@ impl Http2ToDubbo {
 
     /// When [`at`](Self::at) has something to do.
     pub fn next_deadline(&self) -> Option<Millis> {
-        let full = self.full_since.map(|since| since + STALLED);
+        let full = self.full_since.map(|since| since.saturating_add(STALLED));
         let deadlines = [self.heartbeat.deadline(), full];
         let next = deadlines.into_iter().flatten().min();
         next.filter(|_| self.close.is_none())
@@ -193,7 +194,9 @@ impl Http2ToDubbo {
     /// One stream that is not read may hold up the others for so long and no longer.
     fn give_up_stalled(&mut self) {
         let now = self.now;
-        while self.full_since.is_some_and(|since| now >= since + STALLED)
+        while self
+            .full_since
+            .is_some_and(|since| now >= since.saturating_add(STALLED))
             && let Some(stream) = self.http2.most_waiting()
         {
             self.http2.reset(stream, Code::CANCEL);
