@@ -1,11 +1,18 @@
 //! One file for all Envoys that are meant, and what a module may never do: take Envoy with it.
 
+use std::fs;
 use std::sync::Arc;
+use std::time::Duration;
 
-use serde_json::json;
-use support::{Call, CallAnswer, Deed, Methods, WireConsumer, WireProvider, isolated, shipped};
+use serde_json::{Value, json};
+use support::{
+    Call, CallAnswer, Deed, Methods, WireConsumer, WireProvider, isolated, shipped, wait_until,
+    work_dir,
+};
 
-use super::{GREETER, WAYS, Way, answered, caller, echo, envoy, metric, set};
+use tokio::net::TcpListener;
+
+use super::{GREETER, WAYS, Way, answered, caller, cluster, echo, envoy, metric, set};
 
 /// Envoy says so if it takes a module for an old one, or for one of another version.
 #[test]
@@ -156,5 +163,81 @@ fn an_option_that_there_is_not_is_refused() {
             log.contains("`attachmets`") && log.contains("attachments"),
             "{log}"
         );
+    });
+}
+
+/// Envoy may close a module with the last configuration that names it, while our thread of timers still
+/// waits; and the next configuration finds everything as it was.
+#[test]
+fn the_last_configuration_goes_and_comes_back() {
+    isolated(async || {
+        // It takes connections and never says a word.
+        let silent = TcpListener::bind("127.0.0.1:20881").await.unwrap();
+        tokio::spawn(async move {
+            let mut held = Vec::new();
+            while let Ok(accepted) = silent.accept().await {
+                held.push(accepted);
+            }
+        });
+        let mut listener = caller(Way::Bridge)["static_resources"]["listeners"][0].take();
+        listener["@type"] = json!("type.googleapis.com/envoy.config.listener.v3.Listener");
+        // Of HTTP/2, so that no cluster keeps the module.
+        let mut clusters = [
+            cluster(Way::Socket, "v1", &[20881]),
+            cluster(Way::Socket, "v2", &[20882]),
+        ];
+        for cluster in &mut clusters {
+            cluster
+                .as_object_mut()
+                .unwrap()
+                .remove("transport_socket")
+                .unwrap();
+        }
+        let file = work_dir().join("listeners.json");
+        let publish = |version: &str, listeners: &[Value]| {
+            let resources = json!({"version_info": version, "resources": listeners});
+            let new = file.with_extension("new");
+            fs::write(&new, resources.to_string()).unwrap();
+            fs::rename(&new, &file).unwrap();
+        };
+        publish("1", std::slice::from_ref(&listener));
+        let mut envoy = envoy(&json!({
+            "node": {"id": "it", "cluster": "it"},
+            "static_resources": {"clusters": clusters},
+            "dynamic_resources": {"lds_config": {"path_config_source": {"path": file}}},
+        }))
+        .drain_seconds(1)
+        .start()
+        .await;
+        envoy.wait_until_ready().await;
+        let call = Call::new(GREETER, "greet", "Ann").with("timeout", "2500");
+        for round in ["2", "4"] {
+            let consumer = WireConsumer::connect(20880).await;
+            consumer.send(&call.frame(1)).await.unwrap();
+            metric(&envoy, "dubbo.requests.active", 1).await;
+            publish(round, &[]);
+            while consumer.other().await.is_some() {}
+            // Its deadline comes when the module is closed already.
+            tokio::time::sleep(Duration::from_secs(3)).await;
+            assert_eq!(envoy.page("/listeners").await.unwrap(), "");
+            publish(
+                &format!("{round}, and one more"),
+                std::slice::from_ref(&listener),
+            );
+            wait_until("the listener", super::SOON, async || {
+                let listeners = envoy.page("/listeners").await?;
+                if listeners.is_empty() {
+                    Err(listeners)
+                } else {
+                    Ok(())
+                }
+            })
+            .await;
+        }
+        let consumer = WireConsumer::connect(20880).await;
+        let late = consumer.call(&call.with("timeout", "500")).await.unwrap();
+        assert_eq!(late.status, 31, "{late:?}");
+        metric(&envoy, "dubbo.connections.active", 1).await;
+        metric(&envoy, "dubbo.requests.active", 0).await;
     });
 }

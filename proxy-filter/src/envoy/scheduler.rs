@@ -1,0 +1,44 @@
+//! Calling a filter's hook from another thread.
+
+use std::sync::Mutex;
+
+use crate::abi::{self, EnvoyPtr};
+
+#[derive(Debug)]
+struct RawScheduler(EnvoyPtr);
+
+// SAFETY: committing is allowed from any thread.
+unsafe impl Send for RawScheduler {}
+
+/// Calls the filter's hook `scheduled` on the filter's own thread, soon.
+///
+/// The lock is for the thread of timers: a scheduler must not go while it is being used there, and
+/// must have gone before Envoy takes its event loop away.
+#[derive(Debug)]
+pub(crate) struct Scheduler(Mutex<Option<RawScheduler>>);
+
+impl Scheduler {
+    /// # Safety
+    /// `scheduler` must be of `network_scheduler_new`, and nobody else may use it.
+    pub(super) unsafe fn new(scheduler: EnvoyPtr) -> Self {
+        Self(Mutex::new(Some(RawScheduler(scheduler))))
+    }
+
+    /// Asks for one call of the hook with `event`. Nothing happens once the filter is gone.
+    pub(crate) fn commit(&self, event: u64) {
+        let Ok(held) = self.0.lock() else { return };
+        if let (Some(RawScheduler(scheduler)), Some(callbacks)) = (&*held, abi::callbacks()) {
+            // SAFETY: it is deleted only under the lock.
+            unsafe { (callbacks.network_scheduler_commit)(*scheduler, event) }
+        }
+    }
+
+    /// Ends it: to be called when the filter goes.
+    pub(crate) fn end(&self) {
+        let Ok(mut held) = self.0.lock() else { return };
+        if let (Some(RawScheduler(scheduler)), Some(callbacks)) = (held.take(), abi::callbacks()) {
+            // SAFETY: it was made by Envoy and is not used again.
+            unsafe { (callbacks.network_scheduler_delete)(scheduler) }
+        }
+    }
+}
