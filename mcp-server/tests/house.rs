@@ -30,6 +30,7 @@ const SHELLS: [(&str, &[&str]); 4] = [
             "abi.rs",
             "bridge.rs",
             "envoy.rs",
+            "envoy/",
             "guard.rs",
             "lib.rs",
             "listener_filter.rs",
