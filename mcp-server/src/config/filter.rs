@@ -40,6 +40,7 @@ impl TryFrom<Fields> for Written {
                 "metadata: {metadata:?} cannot be the value of a proxy's metadata"
             ));
         }
+        check_options(&fields.options)?;
         Ok(Self(Installation {
             root_namespace: fields
                 .root_namespace
@@ -52,6 +53,19 @@ impl TryFrom<Fields> for Written {
             providers: reach(&fields.providers).map_err(|error| format!("providers: {error}"))?,
             observed: reach(&fields.observe).map_err(|error| format!("observe: {error}"))?,
         }))
+    }
+}
+
+/// Envoy refuses a listener whose filter does not take its options, and a new pod without it is never
+/// ready: so the filter's own reader has a look at them first.
+fn check_options(options: &Map<String, Value>) -> Result<(), String> {
+    if options.is_empty() {
+        return Ok(());
+    }
+    let text = Value::Object(options.clone()).to_string();
+    match dubbo_proxy_filter::config::Config::parse(text.as_bytes()) {
+        Ok(_) => Ok(()),
+        Err(error) => Err(format!("options: {error}")),
     }
 }
 

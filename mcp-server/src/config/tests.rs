@@ -150,6 +150,11 @@ fn a_mistake_is_reported_with_its_line_and_column() {
             "revision",
         ),
         ("filter: {upstream: tcp}\n", "1:20:", "tcp"),
+        (
+            "filter: {options: {atachments: [region]}}\n",
+            "1:9:",
+            "did you mean `attachments`",
+        ),
         ("filter: {metadata: \"a b\"}\n", "1:9:", "proxy's metadata"),
         (
             "filter: {providers: [{ports: [1], namespaces: [a, \"*\"]}]}\n",
