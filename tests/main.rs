@@ -14,5 +14,6 @@ mod filter;
 mod isolation;
 mod mesh;
 mod oracle;
+mod plan;
 mod servers;
 mod zookeeper;

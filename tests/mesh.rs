@@ -5,6 +5,7 @@
 //! Dubbo for Java → ZooKeeper → dubbo-mesh :18848 → istiod :15010 → Envoy
 //! ```
 
+mod cost;
 mod filters;
 mod hostile;
 mod members;

@@ -2,4 +2,5 @@
 
 mod dubbo;
 mod istio;
+mod thrown;
 mod zookeeper;

@@ -10,6 +10,7 @@ use crate::hessian2;
 use crate::json;
 use crate::jsonb;
 use crate::msgpack;
+use crate::protobuf;
 use crate::reader::Reader;
 use crate::text::Text;
 
@@ -98,7 +99,7 @@ impl<'a, 'i> Attachments<'a, 'i> {
                 Format::Hessian2 => Some(0),
                 Format::Jsonb => Some(jsonb::SHORT_ASCII),
                 Format::MsgPack => Some(0xa0),
-                Format::JsonLines | Format::JsonFramed => None,
+                _ => None,
             };
             let short = lead
                 .map(|lead| first.wrapping_sub(lead))
@@ -114,12 +115,16 @@ impl<'a, 'i> Attachments<'a, 'i> {
     }
 
     fn key(&self, index: usize) -> Option<Text<'a>> {
+        if self.format == Format::Protobuf {
+            return Some(protobuf::text_at(self.body, self.entries.get(index)?.0));
+        }
         let raw = self.raw(index)?.0;
         match self.format {
             Format::Hessian2 => {
                 hessian2::read_string(&mut Reader::new(raw), true, What::AttachmentKey).ok()
             }
-            Format::JsonLines | Format::JsonFramed => json::key(raw),
+            Format::JsonLines | Format::JsonFramed | Format::ProtobufJson => json::key(raw),
+            Format::Protobuf => None,
             Format::MsgPack => {
                 msgpack::optional_string(&mut Reader::new(raw), What::AttachmentKey).ok()?
             }
@@ -149,12 +154,16 @@ impl<'a, 'i> Attachments<'a, 'i> {
     }
 
     pub(crate) fn value(&self, index: usize) -> Option<AttachmentValue<'a>> {
+        if self.format == Format::Protobuf {
+            let (_, at, _) = self.entries.get(index)?;
+            return Some(AttachmentValue::String(protobuf::text_at(self.body, at)));
+        }
         let (_, raw) = self.raw(index)?;
         let scalar = match self.format {
             Format::Hessian2 => hessian_value(raw),
             Format::Jsonb => jsonb_value(raw),
-            Format::JsonLines | Format::JsonFramed => return json::scalar(raw).map(json_value),
             Format::MsgPack => msgpack_value(raw),
+            _ => return json::scalar(raw).map(json_value),
         };
         Some(scalar.unwrap_or(AttachmentValue::Other(raw)))
     }

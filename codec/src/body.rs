@@ -4,17 +4,23 @@
 //! values, then a map of attachments; only their encoding differs. This file owns that common
 //! vocabulary and must not know what the strings mean.
 
+mod entries;
+mod strings;
+
 use crate::attachment::Attachments;
-use crate::error::{Error, ErrorKind, Limit, Limits, What};
+use crate::error::{Error, ErrorKind, Limits, What};
 use crate::exception::{Exception, HessianSight, JsonbSight};
-use crate::frame::Serialization;
 use crate::hessian2::{self, Tables};
-use crate::inline::Inline;
 use crate::json;
 use crate::jsonb;
 use crate::msgpack;
+use crate::protobuf;
 use crate::reader::Reader;
+use crate::serialization::Serialization;
 use crate::text::Text;
+
+pub(crate) use entries::Entries;
+pub(crate) use strings::{HessianStrings, Strings};
 
 /// An encoding of bodies that this crate reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,6 +35,10 @@ pub(crate) enum Format {
     JsonFramed,
     /// MessagePack values.
     MsgPack,
+    /// Protobuf messages, a length before each.
+    Protobuf,
+    /// Protobuf messages as JSON texts, a line each.
+    ProtobufJson,
 }
 
 impl Format {
@@ -43,6 +53,8 @@ impl Format {
             Serialization::MSGPACK => Ok(Self::MsgPack),
             Serialization::HESSIAN2 | Serialization::NATIVE_HESSIAN => Ok(Self::Hessian2),
             Serialization::FASTJSON2 => Ok(Self::Jsonb),
+            Serialization::PROTOBUF => Ok(Self::Protobuf),
+            Serialization::PROTOBUF_JSON => Ok(Self::ProtobufJson),
             _ => Err(Error::new(0, What::Body, ErrorKind::Unsupported)),
         }
     }
@@ -52,9 +64,7 @@ impl Format {
         match self {
             Self::Hessian2 => Ok(Written::Hessian2),
             Self::Jsonb => Ok(Written::Jsonb),
-            Self::JsonLines | Self::JsonFramed | Self::MsgPack => {
-                Err(Error::new(0, What::Body, ErrorKind::Unsupported))
-            }
+            _ => Err(Error::new(0, What::Body, ErrorKind::Unsupported)),
         }
     }
 }
@@ -83,30 +93,26 @@ impl<'a, 'l> BodyReader<'a, 'l> {
         }
     }
 
-    /// A string; `None` is null.
+    /// The strings that come next, if they are in Hessian 2. This reader does not move with them.
     #[inline(always)]
+    pub(crate) fn hessian_strings(&self) -> Option<HessianStrings<'a>> {
+        let is_hessian = self.format == Format::Hessian2;
+        is_hessian.then(|| HessianStrings::new(self.r, self.limits))
+    }
+
+    /// A string; `None` is null.
     pub(crate) fn optional_string(&mut self, what: What) -> Result<Option<Text<'a>>, Error> {
         match self.format {
             Format::Hessian2 if self.r.peek() == Some(b'N') => self.r.byte(what).map(|_| None),
-            Format::Hessian2 => self.string(what).map(Some),
+            Format::Hessian2 => {
+                hessian2::read_string(&mut self.r, self.limits.four_byte_utf8, what).map(Some)
+            }
             Format::Jsonb => jsonb::framed(&mut self.r, what, |r| jsonb::optional_string(r, what)),
-            Format::JsonLines | Format::JsonFramed => {
+            Format::JsonLines | Format::JsonFramed | Format::ProtobufJson => {
                 self.json(what, |r| json::optional_string(r, what))
             }
             Format::MsgPack => msgpack::optional_string(&mut self.r, what),
-        }
-    }
-
-    /// A string that must not be null.
-    #[inline(always)]
-    pub(crate) fn string(&mut self, what: What) -> Result<Text<'a>, Error> {
-        if self.format == Format::Hessian2 {
-            return hessian2::read_string(&mut self.r, self.limits.four_byte_utf8, what);
-        }
-        let at = self.r.at();
-        match self.optional_string(what)? {
-            Some(text) => Ok(text),
-            None => Err(Error::new(at, what, ErrorKind::UnexpectedByte(self.null()))),
+            Format::Protobuf => protobuf::string(&mut self.r, what).map(Some),
         }
     }
 
@@ -115,8 +121,10 @@ impl<'a, 'l> BodyReader<'a, 'l> {
         match self.format {
             Format::Hessian2 => b'N',
             Format::Jsonb => jsonb::NULL,
-            Format::JsonLines | Format::JsonFramed => b'n',
+            Format::JsonLines | Format::JsonFramed | Format::ProtobufJson => b'n',
             Format::MsgPack => msgpack::NULL,
+            // It has none.
+            Format::Protobuf => 0,
         }
     }
 
@@ -139,16 +147,6 @@ impl<'a, 'l> BodyReader<'a, 'l> {
         Ok(value)
     }
 
-    /// The int that old dubbox peers write where the parameter types stand; `None` if there is none.
-    pub(crate) fn dubbox_count(&mut self) -> Result<Option<i32>, Error> {
-        match (self.format, self.r.peek()) {
-            (Format::Hessian2, Some(0x80..=0xd7 | b'I')) => {
-                hessian2::read_int(&mut self.r, What::ParameterTypes).map(Some)
-            }
-            _ => Ok(None),
-        }
-    }
-
     /// A byte: the flag of a response.
     pub(crate) fn flag(&mut self) -> Result<i32, Error> {
         match self.format {
@@ -156,7 +154,7 @@ impl<'a, 'l> BodyReader<'a, 'l> {
             Format::Jsonb => jsonb::framed(&mut self.r, What::ResponseFlag, |r| {
                 jsonb::read_byte(r, What::ResponseFlag)
             }),
-            Format::JsonLines | Format::JsonFramed => {
+            Format::JsonLines | Format::JsonFramed | Format::ProtobufJson => {
                 let at = self.r.at();
                 let flag =
                     self.json(What::ResponseFlag, |r| json::integer(r, What::ResponseFlag))?;
@@ -167,6 +165,7 @@ impl<'a, 'l> BodyReader<'a, 'l> {
                 msgpack::Value::Integer(flag @ 0..=5) => Ok(flag as i32),
                 _ => Err(self.r.error(What::ResponseFlag, ErrorKind::BadText)),
             },
+            Format::Protobuf => protobuf::int(&mut self.r, What::ResponseFlag),
         }
     }
 
@@ -178,11 +177,12 @@ impl<'a, 'l> BodyReader<'a, 'l> {
             Format::Jsonb => jsonb::framed(&mut self.r, What::Value, |r| {
                 jsonb::walk(r, self.limits, &mut ())
             }),
-            Format::JsonLines | Format::JsonFramed => {
+            Format::JsonLines | Format::JsonFramed | Format::ProtobufJson => {
                 let limits = self.limits;
                 self.json(What::Value, |r| json::value(r, limits))
             }
             Format::MsgPack => msgpack::skip(&mut self.r),
+            Format::Protobuf => protobuf::skip(&mut self.r),
         }
     }
 
@@ -202,11 +202,12 @@ impl<'a, 'l> BodyReader<'a, 'l> {
                 })?;
                 sight.found
             }
-            Format::JsonLines | Format::JsonFramed => {
+            Format::JsonLines | Format::JsonFramed | Format::ProtobufJson => {
                 let limits = self.limits;
                 self.json(What::Value, |r| json::exception(r, limits))?
             }
             Format::MsgPack => msgpack::exception(&mut self.r, self.limits)?,
+            Format::Protobuf => protobuf::exception(&mut self.r)?,
         };
         found.bytes = self.r.since(start);
         Ok(found)
@@ -222,6 +223,11 @@ impl<'a, 'l> BodyReader<'a, 'l> {
                 self.json(What::Attachments, |r| json::entries(r, limits))
             }
             Format::MsgPack => msgpack::entries(&mut self.r, self.limits),
+            Format::Protobuf => protobuf::entries(&mut self.r, self.limits),
+            Format::ProtobufJson => {
+                let limits = self.limits;
+                self.json(What::Attachments, |r| protobuf::json_entries(r, limits))
+            }
         }
     }
 
@@ -268,56 +274,17 @@ impl<'a, 'l> BodyReader<'a, 'l> {
     }
 
     /// A key or a value: nearly always a string.
-    #[inline]
+    #[inline(always)]
     fn entry_part(&mut self, tables: &mut Tables) -> Result<(), Error> {
         if hessian2::skip_short(&mut self.r) {
             Ok(())
         } else {
-            self.skip(tables)
-        }
-    }
-}
-
-/// Where the attachments of a body are. Offsets are from the start of the body.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Entries {
-    /// Of the map: its lead byte, or of the null in its place.
-    pub(crate) start: u32,
-    /// Of the first key; `end` if there is none, 0 if there is no map.
-    pub(crate) first: u32,
-    /// Of the map's end marker; 0 if there is no map.
-    pub(crate) end: u32,
-    /// Behind the map.
-    pub(crate) after: u32,
-    /// Of each key and its value; an entry ends where the next begins, the last one at `end`.
-    pub(crate) list: Inline<(u32, u32), 20>,
-}
-
-impl Entries {
-    pub(crate) fn at(start: usize) -> Self {
-        Self {
-            start: start as u32,
-            ..Self::default()
+            self.skip_long_part(tables)
         }
     }
 
-    #[inline]
-    pub(crate) fn push(&mut self, key: usize, value: usize, limits: &Limits) -> Result<(), Error> {
-        if self.list.len() >= limits.max_attachments as usize {
-            return Err(Error::new(
-                key,
-                What::Attachments,
-                ErrorKind::Limit(Limit::Attachments),
-            ));
-        }
-        self.list.push((key as u32, value as u32));
-        Ok(())
-    }
-
-    /// Offsets of the `index`-th entry: key, value, end.
-    pub(crate) fn get(&self, index: usize) -> Option<(u32, u32, u32)> {
-        let (key, value) = self.list.get(index)?;
-        let end = self.list.get(index + 1).map_or(self.end, |(next, _)| next);
-        Some((key, value, end))
+    #[inline(never)]
+    fn skip_long_part(&mut self, tables: &mut Tables) -> Result<(), Error> {
+        hessian2::walk(&mut self.r, tables, self.limits, &mut ())
     }
 }

@@ -6,7 +6,8 @@
 
 use crate::body::{BodyReader, Format};
 use crate::error::{Error, ErrorKind, Limits, What};
-use crate::frame::{FrameHead, Serialization};
+use crate::frame::FrameHead;
+use crate::serialization::Serialization;
 use crate::text::Text;
 
 /// What an event frame says.
@@ -38,14 +39,19 @@ impl<'a> Event<'a> {
                 ErrorKind::BadLength,
             ));
         }
-        // Protobuf cannot say null.
-        if head.serialization == Serialization::PROTOBUF && body.ends_with(b"H") {
+        // Protobuf cannot say null: 2.7.23 writes nothing at all, others the letter.
+        let has_no_null = matches!(
+            head.serialization,
+            Serialization::PROTOBUF | Serialization::PROTOBUF_JSON
+        );
+        if has_no_null && body.is_empty() {
             return Ok(Self::Heartbeat);
         }
         let limits = Limits::default();
         let mut reader = BodyReader::new(Format::of(head.serialization, body)?, body, &limits);
         Ok(match reader.optional_string(What::Event)? {
             None => Self::Heartbeat,
+            Some(text) if has_no_null && text == "H" => Self::Heartbeat,
             Some(text) if text == "R" => Self::ReadOnly,
             Some(text) if text == "W" => Self::Writable,
             Some(text) => Self::Other(text),

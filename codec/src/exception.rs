@@ -29,9 +29,33 @@ impl Exception<'_> {
     /// The code, if this is Dubbo's own `RpcException`, in either of its packages.
     pub fn rpc_code(&self) -> Option<RpcCode> {
         let class = self.class?;
-        let is_rpc = class == "org.apache.dubbo.rpc.RpcException"
-            || class == "com.alibaba.dubbo.rpc.RpcException";
+        let is_rpc = [RpcClass::Apache, RpcClass::Alibaba]
+            .into_iter()
+            .any(|rpc| class == rpc.name());
         self.code.filter(|_| is_rpc).map(RpcCode)
+    }
+}
+
+/// Dubbo's own `RpcException`, of which there are two.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "Dubbo changed the names of its packages once"
+)]
+pub enum RpcClass {
+    /// Of 2.7 and later.
+    Apache,
+    /// Of 2.6 and earlier. 2.7 and later read it too, where their compatibility classes are present.
+    Alibaba,
+}
+
+impl RpcClass {
+    /// Java's name of it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Apache => "org.apache.dubbo.rpc.RpcException",
+            Self::Alibaba => "com.alibaba.dubbo.rpc.RpcException",
+        }
     }
 }
 

@@ -8,15 +8,14 @@
 //!        80 request  40 two-way  20 event  1f serialization
 //! ```
 
-use core::fmt;
-
 use crate::error::{Error, ErrorKind, Limit, Limits, What};
+use crate::serialization::Serialization;
+use crate::status::Status;
 
 const MAGIC: [u8; 2] = [0xda, 0xbb];
 const FLAG_REQUEST: u8 = 0x80;
 const FLAG_TWO_WAY: u8 = 0x40;
 const FLAG_EVENT: u8 = 0x20;
-const SERIALIZATION_MASK: u8 = 0x1f;
 
 /// The head of a frame: everything that the first 16 bytes say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,7 +75,7 @@ impl FrameHead {
             },
             two_way: flags & FLAG_TWO_WAY != 0,
             event: flags & FLAG_EVENT != 0,
-            serialization: Serialization(flags & SERIALIZATION_MASK),
+            serialization: Serialization::new(flags),
             status: Status(status),
             id: i64::from_be_bytes(id),
             body_len,
@@ -109,7 +108,7 @@ impl FrameHead {
 
     /// The 16 bytes of this head. A length above `i32::MAX` is cut to it.
     pub fn to_bytes(&self) -> [u8; 16] {
-        let mut flags = self.serialization.0 & SERIALIZATION_MASK;
+        let mut flags = self.serialization.id();
         if self.kind == FrameKind::Request {
             flags |= FLAG_REQUEST;
         }
@@ -155,161 +154,6 @@ pub fn set_request_id(frame: &mut [u8], id: i64) -> Option<i64> {
         place,
         id.to_be_bytes(),
     )))
-}
-
-/// The number of a serialization, 0 to 31. Names are of Dubbo's `serialize.Constants`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Serialization(u8);
-
-impl Serialization {
-    /// Hessian2 as Dubbo's hessian-lite writes it: the default of Dubbo 2 and 3.3.
-    pub const HESSIAN2: Self = Self(2);
-    /// Java's own serialization.
-    pub const JAVA: Self = Self(3);
-    /// Java's own serialization with shorter class descriptors.
-    pub const COMPACTED_JAVA: Self = Self(4);
-    /// JSON text: one line a value (Dubbo 2), or length and text (newer extension), one number.
-    pub const FASTJSON: Self = Self(6);
-    /// Java's own serialization, raw.
-    pub const NATIVE_JAVA: Self = Self(7);
-    /// Kryo.
-    pub const KRYO: Self = Self(8);
-    /// FST.
-    pub const FST: Self = Self(9);
-    /// Hessian2 as Caucho writes it.
-    pub const NATIVE_HESSIAN: Self = Self(10);
-    /// Avro.
-    pub const AVRO: Self = Self(11);
-    /// Protostuff.
-    pub const PROTOSTUFF: Self = Self(12);
-    /// Gson, one line a value.
-    pub const GSON: Self = Self(16);
-    /// Jackson, one line a value.
-    pub const JACKSON: Self = Self(18);
-    /// Protobuf messages as JSON, one line each.
-    pub const PROTOBUF_JSON: Self = Self(21);
-    /// Protobuf, length-delimited.
-    pub const PROTOBUF: Self = Self(22);
-    /// fastjson2's JSONB: what Dubbo 3.2 prefers.
-    pub const FASTJSON2: Self = Self(23);
-    /// Kryo 5.
-    pub const KRYO2: Self = Self(25);
-    /// MessagePack by Jackson.
-    pub const MSGPACK: Self = Self(27);
-    /// Apache Fory (once Fury).
-    pub const FORY: Self = Self(28);
-    /// Apache Fory in its compatible mode.
-    pub const FORY_COMPATIBLE: Self = Self(29);
-
-    /// The serialization of this number; the bits above the fifth do not exist on the wire.
-    pub const fn new(id: u8) -> Self {
-        Self(id & SERIALIZATION_MASK)
-    }
-
-    /// The number.
-    pub const fn id(self) -> u8 {
-        self.0
-    }
-
-    /// Dubbo's name for it, as in the URL parameter `serialization`; `None` for unassigned numbers.
-    pub const fn name(self) -> Option<&'static str> {
-        Some(match self {
-            Self::HESSIAN2 => "hessian2",
-            Self::JAVA => "java",
-            Self::COMPACTED_JAVA => "compactedjava",
-            Self::FASTJSON => "fastjson",
-            Self::NATIVE_JAVA => "nativejava",
-            Self::KRYO => "kryo",
-            Self::FST => "fst",
-            Self::NATIVE_HESSIAN => "native-hessian",
-            Self::AVRO => "avro",
-            Self::PROTOSTUFF => "protostuff",
-            Self::GSON => "gson",
-            Self::JACKSON => "jackson",
-            Self::PROTOBUF_JSON => "protobuf-json",
-            Self::PROTOBUF => "protobuf",
-            Self::FASTJSON2 => "fastjson2",
-            Self::KRYO2 => "kryo2",
-            Self::MSGPACK => "msgpack",
-            Self::FORY => "fory",
-            Self::FORY_COMPATIBLE => "fory-compatible",
-            _ => return None,
-        })
-    }
-}
-
-impl fmt::Display for Serialization {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.name() {
-            Some(name) => f.write_str(name),
-            None => write!(f, "serialization {}", self.0),
-        }
-    }
-}
-
-/// The status byte of a response. Any number is legal on the wire; the names are of Dubbo's
-/// `remoting.exchange.Response`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Status(pub u8);
-
-impl Status {
-    /// The call was executed; a business exception is OK too.
-    pub const OK: Self = Self(20);
-    /// The provider could not serialize its response (2.7 late, 3.2 and later).
-    pub const SERIALIZATION_ERROR: Self = Self(25);
-    /// The caller gave up waiting; made by the caller itself.
-    pub const CLIENT_TIMEOUT: Self = Self(30);
-    /// The provider side gave up.
-    pub const SERVER_TIMEOUT: Self = Self(31);
-    /// The connection went away; made by the caller itself.
-    pub const CHANNEL_INACTIVE: Self = Self(35);
-    /// The provider could not read the request.
-    pub const BAD_REQUEST: Self = Self(40);
-    /// The provider could not write its response.
-    pub const BAD_RESPONSE: Self = Self(50);
-    /// No such service. Java providers never send it; gateways do.
-    pub const SERVICE_NOT_FOUND: Self = Self(60);
-    /// The provider's invocation failed outside of the business method.
-    pub const SERVICE_ERROR: Self = Self(70);
-    /// The provider failed.
-    pub const SERVER_ERROR: Self = Self(80);
-    /// The caller failed.
-    pub const CLIENT_ERROR: Self = Self(90);
-    /// The provider has no thread left for the call.
-    pub const SERVER_THREADPOOL_EXHAUSTED: Self = Self(100);
-
-    /// Whether the body holds a flag and a result, rather than a message.
-    pub const fn is_ok(self) -> bool {
-        self.0 == Self::OK.0
-    }
-
-    /// Dubbo's name for it; `None` for numbers that Dubbo does not define.
-    pub const fn name(self) -> Option<&'static str> {
-        Some(match self {
-            Self::OK => "OK",
-            Self::SERIALIZATION_ERROR => "SERIALIZATION_ERROR",
-            Self::CLIENT_TIMEOUT => "CLIENT_TIMEOUT",
-            Self::SERVER_TIMEOUT => "SERVER_TIMEOUT",
-            Self::CHANNEL_INACTIVE => "CHANNEL_INACTIVE",
-            Self::BAD_REQUEST => "BAD_REQUEST",
-            Self::BAD_RESPONSE => "BAD_RESPONSE",
-            Self::SERVICE_NOT_FOUND => "SERVICE_NOT_FOUND",
-            Self::SERVICE_ERROR => "SERVICE_ERROR",
-            Self::SERVER_ERROR => "SERVER_ERROR",
-            Self::CLIENT_ERROR => "CLIENT_ERROR",
-            Self::SERVER_THREADPOOL_EXHAUSTED => "SERVER_THREADPOOL_EXHAUSTED_ERROR",
-            _ => return None,
-        })
-    }
-}
-
-impl fmt::Display for Status {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.name() {
-            Some(name) => f.write_str(name),
-            None => write!(f, "status {}", self.0),
-        }
-    }
 }
 
 #[cold]

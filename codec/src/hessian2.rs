@@ -4,8 +4,9 @@
 //! a thousandth, not a float), what Dubbo's hessian-lite 3.2 and 4.0 read and write.
 //!
 //! ```text
-//! string   strings and binaries: chunks, CESU-8
+//! string   lengths and chunks of strings; cesu8: their validation; binary: the like for bytes
 //!   walk   the one table of lead bytes; bounds, depth; tells a Sink what it finds
+//!     number, container   what is behind a lead byte
 //!     (), skip      finds where a value ends, without allocation
 //!     Decoder       builds a Graph
 //! graph    values with identity: an arena, so that cycles are plain data
@@ -13,22 +14,35 @@
 //!    write  single values, packed as hessian-lite 4 does
 //! ```
 
+mod binary;
+mod cesu8;
+mod container;
 mod decode;
 mod encode;
 mod graph;
+#[cfg(feature = "serde")]
+mod mapping;
+mod number;
+#[cfg(all(feature = "simd", target_arch = "x86_64"))]
+#[allow(unsafe_code, reason = "vectors are loaded through pointers")]
+mod simd;
 mod string;
 mod walk;
 mod write;
 
+pub use binary::Binary;
 pub use decode::{Readable, decode, decode_readable};
 pub use encode::{ArrayLists, Encoder};
 pub use graph::{ClassId, Graph, Node, NodeId, Value};
-pub use string::Binary;
+#[cfg(feature = "serde")]
+pub use mapping::{Date, Decimal, MappingError, from_slice, from_slice_within, to_vec};
 pub use write::Writer;
 
+pub(crate) use container::begin_map;
 pub(crate) use decode::Decoder;
+#[cfg(feature = "serde")]
+pub(crate) use mapping::Serializer;
+pub(crate) use number::read_int;
 pub(crate) use string::{chunk_head, read as read_string, skip_short};
-pub(crate) use walk::{
-    Container, Scalar, Sink, Tables, begin_map, has_parts, read_int, scalar, walk,
-};
+pub(crate) use walk::{Container, Scalar, Sink, Tables, has_parts, scalar, walk};
 pub(crate) use write::push_string;

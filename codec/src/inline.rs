@@ -4,7 +4,8 @@
 
 use alloc::vec::Vec;
 
-/// Up to `N` elements in place, the rest in a vector.
+/// Up to `N` elements in place; when there are more, all of them are in the vector. Either way they are
+/// one slice.
 #[derive(Clone, Debug)]
 pub(crate) struct Inline<T, const N: usize> {
     len: usize,
@@ -29,21 +30,57 @@ impl<T: Copy, const N: usize> Inline<T, N> {
     }
 
     #[inline]
+    pub(crate) fn as_slice(&self) -> &[T] {
+        match self.inline.get(..self.len) {
+            Some(elements) => elements,
+            None => &self.spill,
+        }
+    }
+
+    #[inline]
+    pub(crate) fn as_mut_slice(&mut self) -> &mut [T] {
+        match self.inline.get_mut(..self.len) {
+            Some(elements) => elements,
+            None => &mut self.spill,
+        }
+    }
+
+    #[inline]
     pub(crate) fn push(&mut self, value: T) {
         match self.inline.get_mut(self.len) {
             Some(place) => *place = value,
-            None => self.spill.push(value),
+            None => self.push_spilled(value),
         }
         self.len += 1;
     }
 
+    #[cold]
+    fn push_spilled(&mut self, value: T) {
+        if self.len == N {
+            self.spill.clear();
+            self.spill.extend_from_slice(&self.inline);
+        }
+        self.spill.push(value);
+    }
+
     #[inline]
     pub(crate) fn pop(&mut self) -> Option<T> {
-        self.len = self.len.checked_sub(1)?;
-        match self.inline.get(self.len) {
-            Some(value) => Some(*value),
-            None => self.spill.pop(),
+        let last = self.len.checked_sub(1)?;
+        let Some(value) = self.inline.get(last) else {
+            return self.pop_spilled();
+        };
+        self.len = last;
+        Some(*value)
+    }
+
+    #[cold]
+    fn pop_spilled(&mut self) -> Option<T> {
+        let last = self.spill.pop();
+        self.len = self.spill.len();
+        if self.len == N {
+            self.inline.copy_from_slice(&self.spill);
         }
+        last
     }
 
     #[inline]
@@ -51,15 +88,15 @@ impl<T: Copy, const N: usize> Inline<T, N> {
         if index >= self.len {
             return None;
         }
-        match self.inline.get(index) {
-            Some(value) => Some(*value),
-            None => self.spill.get(index - N).copied(),
+        match self.len > N {
+            false => self.inline.get(index).copied(),
+            true => self.spill.get(index).copied(),
         }
     }
 
-    pub(crate) fn iter(&self) -> impl DoubleEndedIterator<Item = T> + '_ {
-        let inline = &self.inline[..self.len.min(N)];
-        inline.iter().chain(&self.spill).copied()
+    #[inline]
+    pub(crate) fn iter(&self) -> impl ExactSizeIterator<Item = T> + DoubleEndedIterator + '_ {
+        self.as_slice().iter().copied()
     }
 }
 
@@ -90,5 +127,12 @@ mod tests {
             assert_eq!(list.pop(), Some(value));
         }
         assert_eq!((list.pop(), list.len(), list.get(0)), (None, 0, None));
+        // What was in place when it spilled is what counts when it comes back.
+        for value in [7, 8, 9] {
+            list.push(value);
+        }
+        list.as_mut_slice().reverse();
+        assert_eq!(list.as_slice(), [9, 8, 7]);
+        assert_eq!((list.pop(), list.as_slice()), (Some(7), &[9, 8][..]));
     }
 }

@@ -1,4 +1,5 @@
-//! Bodies of JSON texts: fastjson (6), gson (16), jackson (18). Read only.
+//! Bodies of JSON texts: fastjson (6), gson (16), jackson (18), and the texts of protobuf-json (21).
+//! Read only.
 //!
 //! Every write is one JSON text (RFC 8259): on a line of its own, or, as the newer fastjson extension
 //! does under the same number 6, behind a length of four bytes. The first byte of a body tells:
@@ -243,7 +244,7 @@ pub(crate) fn scalar(bytes: &[u8]) -> Option<Scalar<'_>> {
 }
 
 /// What can be seen of an exception: fastjson writes a bean with `@type` and `message`, gson and
-/// jackson a wrapper with `clazz` and the bean.
+/// jackson a wrapper with `clazz` and the bean, protobuf the names of its `ThrowableProto`.
 pub(crate) fn exception<'a>(r: &mut Reader<'a>, limits: &Limits) -> Result<Exception<'a>, Error> {
     let mut found = Exception::default();
     let body = r.all();
@@ -257,6 +258,10 @@ pub(crate) fn exception<'a>(r: &mut Reader<'a>, limits: &Limits) -> Result<Excep
     Ok(found)
 }
 
+/// What the writers call the name of an exception's class, and its message.
+const CLASS: [&str; 3] = ["@type", "clazz", "originalClassName"];
+const MESSAGE: [&str; 3] = ["message", "detailMessage", "originalMessage"];
+
 fn look<'a>(body: &'a [u8], fields: &Entries, found: &mut Exception<'a>, limits: &Limits) {
     for (at, value_at) in fields.list.iter() {
         let (Some(name), Some(value)) = (
@@ -266,8 +271,10 @@ fn look<'a>(body: &'a [u8], fields: &Entries, found: &mut Exception<'a>, limits:
             continue;
         };
         match value {
-            Scalar::String(text) if name == "@type" || name == "clazz" => found.class = Some(text),
-            Scalar::String(text) if name == "message" || name == "detailMessage" => {
+            Scalar::String(text) if CLASS.iter().any(|wanted| name == *wanted) => {
+                found.class = Some(text);
+            }
+            Scalar::String(text) if MESSAGE.iter().any(|wanted| name == *wanted) => {
                 found.message = Some(text);
             }
             Scalar::Integer(code) if name == "code" => found.code = i32::try_from(code).ok(),

@@ -10,17 +10,23 @@
 //!     (), skip      finds where a value ends, without allocation
 //!     value         builds a Value; writes one
 //! ```
+//! Text is ISO 8859-1, UTF-8, UTF-16, or, if its writer was told to, the Chinese national encoding
+//! GB18030. The tables of the last are larger than this crate: such text is bytes here
+//! ([`Value::Gb18030`]) unless it is ASCII, and is refused where a name of Dubbo's stands.
+//!
 //! Stricter than Java: UTF-8 must be valid, lengths are ints and not negative, a length names exactly
 //! its value, a type annotates a value and not another type.
 
+mod entries;
 mod string;
 mod value;
 mod walk;
 
 pub use value::{Value, decode, encode};
 
-pub(crate) use string::{framed, optional_string, push_text};
-pub(crate) use walk::{Part, Scalar, Sink, Symbol, entries, facts, name, read_byte, scalar, walk};
+pub(crate) use entries::{Part, entries, facts, name};
+pub(crate) use string::{framed, optional_string, push_int, push_text};
+pub(crate) use walk::{Scalar, Sink, Symbol, read_byte, scalar, walk};
 
 /// The lead of null.
 pub(crate) const NULL: u8 = 0xaf;
@@ -28,5 +34,7 @@ pub(crate) const NULL: u8 = 0xaf;
 pub(crate) const SHORT_ASCII: u8 = 0x49;
 /// The lead of an object.
 pub(crate) const OBJECT: u8 = 0xa6;
+/// The lead of text in GB18030.
+pub(crate) const GB18030: u8 = 0x7e;
 /// The end of an object.
 pub(crate) const OBJECT_END: u8 = 0xa5;

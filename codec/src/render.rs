@@ -9,6 +9,7 @@
 //! met again           {"$ref": 3}: the 3rd list, map or object of the body, counted from 0
 //! date                {"$date": "2023-11-14T22:13:20.123Z"}
 //! bytes               {"$bytes": "00ff"}
+//! text in GB18030     {"$gb18030": "d6d0"}
 //! NaN, infinities     "NaN", "Infinity", "-Infinity"
 //! lone surrogate      \ud83d
 //! ```
@@ -195,7 +196,11 @@ pub(crate) fn push_double(out: &mut String, value: f64) {
 }
 
 pub(crate) fn push_bytes(out: &mut String, binary: &Binary<'_>) {
-    out.push_str("{\"$bytes\":\"");
+    push_hex(out, "$bytes", binary);
+}
+
+fn push_hex(out: &mut String, name: &str, binary: &Binary<'_>) {
+    push(out, format_args!("{{\"{name}\":\""));
     binary
         .chunks()
         .flatten()
@@ -342,6 +347,7 @@ fn push_jsonb(out: &mut String, value: &jsonb::Value<'_>) {
         V::Double(value) => push_double(out, *value),
         V::Char(unit) => push_text(out, Text::from_utf16_be(&unit.to_be_bytes())),
         V::String(text) => push_text(out, *text),
+        V::Gb18030(bytes) => push_hex(out, "$gb18030", &Binary::new(bytes)),
         V::Binary(bytes) | V::BigInt(bytes) => push_bytes(out, &Binary::new(bytes)),
         V::Decimal(unscaled, 0) => push(out, format_args!("{unscaled}")),
         V::Decimal(unscaled, scale) => push(out, format_args!("{unscaled}e{}", -i64::from(*scale))),

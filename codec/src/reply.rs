@@ -8,9 +8,11 @@ use alloc::vec::Vec;
 
 use crate::body::{Format, Written};
 use crate::error::Error;
-use crate::frame::{FrameHead, Status};
+use crate::exception::{RpcClass, RpcCode};
+use crate::frame::FrameHead;
 use crate::hessian2::{Writer, push_string};
 use crate::jsonb;
+use crate::status::Status;
 use crate::text::Text;
 
 /// The protocol version that responses carry as the attachment `dubbo`.
@@ -66,10 +68,31 @@ impl Reply {
     /// The method threw an exception of this Java class. A consumer that does not have the class
     /// cannot read it; `java.lang.RuntimeException` all have.
     pub fn exception(&self, class: &str, message: &str) -> Vec<u8> {
-        let (class, message) = (Text::new(class), Text::new(message));
+        self.thrown(&Thrown {
+            class: Text::new(class),
+            message: Text::new(message),
+            code: None,
+        })
+    }
+
+    /// Dubbo itself failed the call: the consumer's caller gets an `RpcException` with this code and
+    /// message. Consumers from 3.2 on wrap it into another one without a code, as its cause.
+    ///
+    /// Which of the two classes a consumer has cannot be told from its requests, and one that does
+    /// not have the class gets something else thrown. So where the code does not matter,
+    /// [`error`](Self::error) is the safer way: every consumer makes an `RpcException` of its own.
+    pub fn rpc_exception(&self, class: RpcClass, code: RpcCode, message: &str) -> Vec<u8> {
+        self.thrown(&Thrown {
+            class: Text::new(class.name()),
+            message: Text::new(message),
+            code: Some(code.0),
+        })
+    }
+
+    fn thrown(&self, thrown: &Thrown<'_>) -> Vec<u8> {
         self.result(0, |body| match body.format {
-            Written::Hessian2 => hessian_exception(body.out, class, message),
-            Written::Jsonb => body.framed(|out| jsonb_exception(out, class, message)),
+            Written::Hessian2 => hessian_exception(body.out, thrown),
+            Written::Jsonb => body.framed(|out| jsonb_exception(out, thrown)),
         })
     }
 
@@ -165,30 +188,47 @@ impl Body<'_> {
     }
 }
 
+/// An exception to be written.
+struct Thrown<'t> {
+    class: Text<'t>,
+    message: Text<'t>,
+    /// Its field `code`, if its class has one.
+    code: Option<i32>,
+}
+
 /// A Throwable as Java makes one that was never thrown: it is its own cause.
-fn hessian_exception(out: &mut Vec<u8>, class: Text<'_>, message: Text<'_>) {
-    const FIELDS: [&str; 4] = [
+fn hessian_exception(out: &mut Vec<u8>, thrown: &Thrown<'_>) {
+    const FIELDS: [&str; 5] = [
+        "code",
         "detailMessage",
         "cause",
         "stackTrace",
         "suppressedExceptions",
     ];
+    let fields = &FIELDS[usize::from(thrown.code.is_none())..];
     let mut writer = Writer::new();
-    let index = writer.class(class, FIELDS.into_iter().map(Text::new));
+    let index = writer.class(thrown.class, fields.iter().map(|name| Text::new(name)));
     writer.begin_object(index);
-    writer.string(message);
+    if let Some(code) = thrown.code {
+        writer.int(code);
+    }
+    writer.string(thrown.message);
     writer.reference(0);
     writer.begin_list(Some(Text::new("[java.lang.StackTraceElement")), 0);
     writer.begin_list(None, 0);
     out.extend_from_slice(writer.as_bytes());
 }
 
-fn jsonb_exception(out: &mut Vec<u8>, class: Text<'_>, message: Text<'_>) {
+fn jsonb_exception(out: &mut Vec<u8>, thrown: &Thrown<'_>) {
     out.push(0x92);
-    jsonb::push_text(out, class);
+    jsonb::push_text(out, thrown.class);
     out.extend([0, jsonb::OBJECT]);
+    if let Some(code) = thrown.code {
+        jsonb::push_text(out, Text::new("code"));
+        jsonb::push_int(out, code);
+    }
     jsonb::push_text(out, Text::new("detailMessage"));
-    jsonb::push_text(out, message);
+    jsonb::push_text(out, thrown.message);
     jsonb::push_text(out, Text::new("stackTrace"));
     // An array of nothing.
     out.extend([0x94, jsonb::OBJECT_END]);
@@ -228,6 +268,7 @@ fn int_version(version: &str) -> Option<i64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{Frame, Limits, Outcome, Response};
 
     /// What `org.apache.dubbo.common.Version.isSupportResponseAttachment` of Dubbo 3.2.16 answered.
     #[test]
@@ -245,6 +286,37 @@ mod tests {
         }
         for version in ["2.0", "2.0.100", "2.6.2", "20002", "abc"] {
             assert!(!knows_response_attachments(Text::new(version)), "{version}");
+        }
+    }
+
+    /// What Java makes of it is in the tests against real consumers.
+    #[test]
+    fn a_thrown_rpc_exception_is_read_with_its_code() {
+        let limits = Limits::default();
+        for flags in [b"\xc2", b"\xd7"] {
+            let head = [&b"\xda\xbb"[..], flags, &[0; 13]].concat();
+            let request = FrameHead::parse(&head).unwrap().unwrap();
+            for version in [None, Some(Text::new("2.0.2"))] {
+                let reply = Reply::to(&request, version).unwrap();
+                for class in [RpcClass::Apache, RpcClass::Alibaba] {
+                    let bytes = reply.rpc_exception(class, RpcCode::FORBIDDEN, "no");
+                    let frame = Frame::parse(&bytes, &limits).unwrap().unwrap();
+                    let response = Response::parse(frame.head(), frame.body(), &limits).unwrap();
+                    let Outcome::Exception(thrown) = response.outcome() else {
+                        panic!("{response:?}");
+                    };
+                    assert_eq!(thrown.rpc_code(), Some(RpcCode::FORBIDDEN));
+                    assert_eq!(thrown.class, Some(Text::new(class.name())));
+                    assert_eq!(thrown.message, Some(Text::new("no")));
+                    let other = reply.exception("java.lang.RuntimeException", "no");
+                    let frame = Frame::parse(&other, &limits).unwrap().unwrap();
+                    let response = Response::parse(frame.head(), frame.body(), &limits).unwrap();
+                    let Outcome::Exception(thrown) = response.outcome() else {
+                        panic!("{response:?}");
+                    };
+                    assert_eq!((thrown.rpc_code(), thrown.code), (None, None));
+                }
+            }
         }
     }
 }

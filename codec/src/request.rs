@@ -10,11 +10,13 @@
 //! and the parameter types must be whole descriptors.
 
 use crate::attachment::{AttachmentValue, Attachments};
-use crate::body::{BodyReader, Entries, Format};
+use crate::body::{BodyReader, Entries, Format, Strings};
+use crate::descriptor::count_types;
 use crate::error::{Error, ErrorKind, Limit, Limits, What};
-use crate::frame::{FrameHead, Serialization};
+use crate::frame::FrameHead;
 use crate::hessian2::Tables;
 use crate::inline::Inline;
+use crate::serialization::Serialization;
 use crate::service::{ServiceKey, ServiceKeyError};
 use crate::text::Text;
 
@@ -37,6 +39,8 @@ pub struct RequestPeek<'a> {
     /// The parameter types.
     pub parameters: Parameters<'a>,
     generic_method: Option<Text<'a>>,
+    /// How many parameters there are.
+    count: u32,
     /// Where each of the five begins, and the arguments.
     fields: [u32; 6],
 }
@@ -73,51 +77,63 @@ impl<'a> RequestPeek<'a> {
         let format = Format::of(head.serialization, body)?;
         let whole = body.len() >= head.body_len as usize;
         let body = body.get(..head.body_len as usize).unwrap_or(body);
-        match Self::read(&mut BodyReader::new(format, body, limits)) {
+        let mut reader = BodyReader::new(format, body, limits);
+        let peek = Self::read_from(&mut reader);
+        match peek {
             Ok(peek) => Ok(Some(peek)),
             Err(error) if error.is_truncated() && !whole => Ok(None),
             Err(error) => Err(error),
         }
     }
 
-    /// Leaves the reader at the first argument.
+    /// Leaves the reader at the first argument. Hessian 2 has a way of its own, which is short.
     #[inline(always)]
-    fn read(reader: &mut BodyReader<'a, '_>) -> Result<Self, Error> {
+    fn read_from(reader: &mut BodyReader<'a, '_>) -> Result<Self, Error> {
+        let Some(mut strings) = reader.hessian_strings() else {
+            return Self::read_other(reader);
+        };
+        let peek = Self::read(&mut strings)?;
+        reader.r = strings.into_reader();
+        Ok(peek)
+    }
+
+    #[inline(never)]
+    fn read_other(reader: &mut BodyReader<'a, '_>) -> Result<Self, Error> {
+        Self::read(reader)
+    }
+
+    #[inline(always)]
+    fn read(reader: &mut impl Strings<'a>) -> Result<Self, Error> {
         let mut fields = [0; 6];
         let dubbo_version = reader.string(What::DubboVersion)?;
-        fields[1] = reader.r.at() as u32;
+        fields[1] = reader.at();
         let service = reader.string(What::ServiceName)?;
-        fields[2] = reader.r.at() as u32;
+        fields[2] = reader.at();
         let version = reader.optional_string(What::ServiceVersion)?;
-        fields[3] = reader.r.at() as u32;
+        fields[3] = reader.at();
         let method = reader.string(What::MethodName)?;
-        fields[4] = reader.r.at() as u32;
-        let parameters = read_parameters(reader)?;
-        fields[5] = reader.r.at() as u32;
-        let mut peek = Self {
+        fields[4] = reader.at();
+        let (parameters, count) = read_parameters(reader)?;
+        fields[5] = reader.at();
+        let generic_method = match is_generic(method, &parameters) {
+            true => reader.peek_string()?,
+            false => None,
+        };
+        Ok(Self {
             dubbo_version,
             service,
             version,
             method,
             parameters,
-            generic_method: None,
+            generic_method,
+            count,
             fields,
-        };
-        if peek.is_generic() {
-            let first = reader.r;
-            peek.generic_method = match reader.optional_string(What::Arguments) {
-                Err(error) if !error.is_truncated() => None,
-                method => method?,
-            };
-            reader.r = first;
-        }
-        Ok(peek)
+        })
     }
 
     /// Whether this is a call by name, `$invoke` or `$invokeAsync`, as Java's `GenericFilter` has it.
     pub fn is_generic(&self) -> bool {
-        (self.method == "$invoke" || self.method == "$invokeAsync")
-            && matches!(self.parameters, Parameters::Types(types) if types == GENERIC_TYPES)
+        is_generic(self.method, &self.parameters)
     }
 
     /// The method that is called in the end: of a generic call its first argument.
@@ -136,62 +152,31 @@ impl<'a> RequestPeek<'a> {
     }
 }
 
-fn read_parameters<'a>(reader: &mut BodyReader<'a, '_>) -> Result<Parameters<'a>, Error> {
+#[inline]
+fn is_generic(method: Text<'_>, parameters: &Parameters<'_>) -> bool {
+    (method == "$invoke" || method == "$invokeAsync")
+        && matches!(parameters, Parameters::Types(types) if *types == GENERIC_TYPES)
+}
+
+/// The parameters' types, and how many there are.
+#[inline(always)]
+fn read_parameters<'a>(reader: &mut impl Strings<'a>) -> Result<(Parameters<'a>, u32), Error> {
     const WHAT: What = What::ParameterTypes;
-    let at = reader.r.at();
+    let at = reader.at() as usize;
     match reader.dubbox_count()? {
         Some(-1) | None => {}
         Some(count) => {
             return u32::try_from(count)
-                .map(Parameters::Count)
+                .map(|count| (Parameters::Count(count), count))
                 .map_err(|_| Error::new(at, WHAT, ErrorKind::NegativeLength));
         }
     }
-    let at = reader.r.at();
+    let at = reader.at() as usize;
     let types = reader.string(WHAT)?;
     match count_types(types) {
-        Some(_) => Ok(Parameters::Types(types)),
+        Some(count) => Ok((Parameters::Types(types), count)),
         None => Err(Error::new(at, WHAT, ErrorKind::BadText)),
     }
-}
-
-/// How many descriptors `types` are (JVM specification, 4.3.2); `None` if they are not whole.
-fn count_types(types: Text<'_>) -> Option<u32> {
-    let lossy;
-    let mut rest = match types.utf8_like() {
-        Some(bytes) => bytes,
-        None => {
-            lossy = types.to_str_lossy();
-            lossy.as_bytes()
-        }
-    };
-    let mut count = 0;
-    while let [first, after @ ..] = rest {
-        rest = match first {
-            b'[' if !after.is_empty() => {
-                rest = after;
-                continue;
-            }
-            b'Z' | b'B' | b'C' | b'D' | b'F' | b'I' | b'J' | b'S' => after,
-            b'L' => behind_semicolon(after)?,
-            _ => return None,
-        };
-        count += 1;
-    }
-    Some(count)
-}
-
-/// What comes after the first `;`, looked for eight bytes at a time.
-fn behind_semicolon(bytes: &[u8]) -> Option<&[u8]> {
-    const ONES: u64 = 0x0101_0101_0101_0101;
-    let (words, _) = bytes.as_chunks::<8>();
-    let has = |word: &[u8; 8]| {
-        let zero_where_found = u64::from_le_bytes(*word) ^ (ONES * b';' as u64);
-        zero_where_found.wrapping_sub(ONES) & !zero_where_found & (ONES << 7) != 0
-    };
-    let before = words.iter().take_while(|word| !has(word)).count() * 8;
-    let rest = bytes.get(before..)?;
-    rest.get(rest.iter().position(|byte| *byte == b';')? + 1..)
 }
 
 /// Where everything in a request's body is: offsets alone, to be kept beside the buffer.
@@ -202,8 +187,10 @@ pub struct RequestIndex {
     format: Format,
     body_len: u32,
     fields: [u32; 6],
-    /// Where each argument begins; the last ends where the attachments begin.
+    /// Where each argument begins.
     arguments: Inline<u32, 8>,
+    /// Where the last one ends.
+    arguments_end: u32,
     entries: Entries,
 }
 
@@ -223,7 +210,7 @@ impl RequestIndex {
             four_byte_utf8: true,
             ..Limits::default()
         };
-        let peek = RequestPeek::read(&mut BodyReader::new(self.format, body, &limits)).ok()?;
+        let peek = RequestPeek::read_from(&mut BodyReader::new(self.format, body, &limits)).ok()?;
         (body.len() == self.body_len as usize && peek.fields == self.fields).then_some(Request {
             body,
             peek,
@@ -248,8 +235,8 @@ impl<'a> Request<'a> {
             return Err(Error::new(body.len(), What::Body, ErrorKind::BadLength));
         }
         let mut reader = BodyReader::new(format, body, limits);
-        let peek = RequestPeek::read(&mut reader)?;
-        let count = peek.parameters.count();
+        let peek = RequestPeek::read_from(&mut reader)?;
+        let count = peek.count;
         if count > limits.max_arguments {
             let at = peek.fields[4] as usize;
             return Err(Error::new(
@@ -264,6 +251,7 @@ impl<'a> Request<'a> {
             arguments.push(reader.r.at() as u32);
             reader.skip(&mut tables)?;
         }
+        let arguments_end = reader.r.at() as u32;
         let entries = reader.attachments(&mut tables)?;
         let index = RequestIndex {
             serialization: head.serialization,
@@ -271,6 +259,7 @@ impl<'a> Request<'a> {
             body_len: head.body_len,
             fields: peek.fields,
             arguments,
+            arguments_end,
             entries,
         };
         Ok(Self { body, peek, index })
@@ -300,7 +289,8 @@ impl<'a> Request<'a> {
     pub fn arguments(&self) -> impl Iterator<Item = &'a [u8]> + '_ {
         let arguments = &self.index.arguments;
         (0..arguments.len()).filter_map(move |place| {
-            let end = arguments.get(place + 1).unwrap_or(self.index.entries.start);
+            let end = arguments.get(place + 1);
+            let end = end.unwrap_or(self.index.arguments_end);
             self.body.get(arguments.get(place)? as usize..end as usize)
         })
     }

@@ -11,8 +11,10 @@ use crate::attachment::Attachments;
 use crate::body::{BodyReader, Entries, Format};
 use crate::error::{Error, ErrorKind, Limits, What};
 use crate::exception::Exception;
-use crate::frame::{FrameHead, Serialization, Status};
+use crate::frame::FrameHead;
 use crate::hessian2::Tables;
+use crate::serialization::Serialization;
+use crate::status::Status;
 use crate::text::Text;
 
 /// A whole response that is no event, borrowed.

@@ -17,8 +17,10 @@ pub struct Text<'a> {
     encoding: Encoding,
 }
 
-/// How the bytes of a [`Text`] stand for characters.
+/// How the bytes of a [`Text`] stand for characters. As wide as a register, so that a text has no
+/// padding: copying that byte by byte, in parts of other widths, makes the processor wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(usize)]
 pub(crate) enum Encoding {
     /// UTF-8.
     Utf8,

@@ -8,7 +8,9 @@
 mod support;
 
 use allocation_counter::measure;
-use dubbo_codec::{Assembler, Frame, FrameHead, FrameKind, Limits, Request, RequestPeek, Response};
+use dubbo_codec::{
+    Assembler, Frame, FrameHead, FrameKind, Limits, Request, RequestEdit, RequestPeek, Response,
+};
 
 #[test]
 fn reading_a_frame_allocates_nothing() {
@@ -35,6 +37,30 @@ fn reading_a_frame_allocates_nothing() {
         read += 1;
     }
     assert!(read > 400);
+}
+
+#[test]
+fn changing_a_request_allocates_nothing() {
+    let limits = Limits::default();
+    let mut changed = 0;
+    for r in support::recorded() {
+        let frame = Frame::parse(&r.bytes, &limits).unwrap().unwrap();
+        let head = frame.head();
+        if head.event || head.kind == FrameKind::Response {
+            continue;
+        }
+        let request = Request::parse(head, frame.body(), &limits).unwrap();
+        let info = measure(|| {
+            let mut edit = RequestEdit::new();
+            edit.set("dubbo.tag", "gray").remove("path").version("2.0");
+            let patch = request.patch(head, &edit, &limits).unwrap();
+            let len: usize = patch.segments().map(<[u8]>::len).sum();
+            assert_eq!(len, patch.frame_len());
+        });
+        assert_eq!(info.count_total, 0, "{} {}", r.file, r.case);
+        changed += 1;
+    }
+    assert!(changed > 150, "{changed}");
 }
 
 #[test]

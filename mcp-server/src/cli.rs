@@ -2,12 +2,13 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use dubbo_registry::source::SourceConfig;
 
-use crate::config::{Config, ConfigError, Listen, Tls, duration};
+use crate::config::{Config, ConfigError, Listen, Tls, check_export_to, duration};
 
 /// Brings Apache Dubbo services from their registry into an Istio mesh: reads ZooKeeper, makes
 /// Istio ServiceEntries of the providers, and serves them to istiod as a configuration source. Shows
@@ -24,6 +25,9 @@ const EXAMPLES: &str = "\
 Examples:
   See what a registry would become, without touching anything:
     dubbo-mesh convert --registry zookeeper://zk1:2181,zk2:2181/dubbo
+
+  See whose calls would change if a port were routed by the mesh:
+    dubbo-mesh plan --registry zookeeper://zk1:2181/dubbo --port 20880 --namespace shop
 
   Serve it to an istiod in the same pod (meshConfig: configSources: [{address: \"xds://127.0.0.1:18848\"}, {address: \"k8s://\"}]):
     dubbo-mesh serve --registry zookeeper://zk1:2181/dubbo
@@ -49,6 +53,9 @@ pub enum Command {
     /// Shows what Dubbo frames say: of a packet capture, of recorded bytes, of a hex dump
     #[command(after_long_help = DECODE)]
     Decode(Decode),
+    /// Reports what would change if ports were switched to http2 mode
+    #[command(after_long_help = PLAN)]
+    Plan(Plan),
 }
 
 const SERVE: &str = "\
@@ -96,6 +103,24 @@ after it is shown again as soon as a frame begins.
 
 Exit status: 0 everything was decoded, 1 something was broken, or missing from the capture, 2 the
 input could not be read (or a bad command line).";
+
+const PLAN: &str = "\
+Reads the registries once, consumers and rules too, and writes nowhere. For each port: what sidecars
+get, whose calls would change and why, how to switch, and how to switch back.
+
+Examples:
+  The ports that Dubbo has, before anything is configured:
+    dubbo-mesh plan --registry zookeeper://zk1:2181,zk2:2181/dubbo
+
+  One port, for callers in one namespace, with the Kubernetes services that have the same number:
+    kubectl get services -A -o json > services.json
+    dubbo-mesh plan --config dubbo-mesh.yaml --port 20880 --namespace shop --services services.json
+
+  For machines, all of it:
+    dubbo-mesh plan --config dubbo-mesh.yaml --output json --all
+
+Exit status: 0 calls of today would be answered as before, 1 some would change, 2 something could
+not be read (or a bad command line or configuration).";
 
 /// Registries and the file, which every command that reads registries has.
 #[derive(Debug, Args)]
@@ -240,6 +265,53 @@ fn at_least_one(text: &str) -> Result<usize, String> {
         Ok(number) => Ok(number),
         Err(error) => Err(error.to_string()),
     }
+}
+
+/// `plan`
+#[derive(Debug, Args)]
+pub struct Plan {
+    /// Where to read.
+    #[command(flatten)]
+    pub sources: Sources,
+    /// A port to switch; can be given several times [default: those of ports.http2, else those that
+    /// Dubbo has]
+    #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
+    pub port: Vec<u16>,
+    /// A namespace of callers; can be given several times [default: those of ports.http2, else all]
+    #[arg(long, value_name = "NAMESPACE", value_parser = namespace)]
+    pub namespace: Vec<Arc<str>>,
+    /// Output of `kubectl get services -A -o json` (or yaml)
+    #[arg(long, value_name = "FILE")]
+    pub services: Option<PathBuf>,
+    /// What to print
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub output: PlanOutput,
+    /// Names in each list, at most
+    #[arg(long, value_name = "N", default_value_t = 10)]
+    pub limit: usize,
+    /// Whole lists
+    #[arg(long)]
+    pub all: bool,
+    /// How long the reading may take
+    #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = duration::parse)]
+    pub timeout: Duration,
+}
+
+/// How a plan is printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum PlanOutput {
+    /// For people.
+    Text,
+    /// One JSON object.
+    Json,
+    /// One YAML document.
+    Yaml,
+}
+
+/// A namespace, or `*`.
+fn namespace(text: &str) -> Result<Arc<str>, String> {
+    let name: Arc<str> = text.into();
+    check_export_to(std::slice::from_ref(&name)).map(|()| name)
 }
 
 impl Sources {

@@ -318,7 +318,7 @@ impl TryFrom<Override> for WrittenOverride {
 }
 
 /// istiod refuses whatever has another `exportTo`, and everything of ours would have it.
-fn check_export_to(namespaces: &[Arc<str>]) -> Result<(), String> {
+pub(crate) fn check_export_to(namespaces: &[Arc<str>]) -> Result<(), String> {
     let legal = |name: &&Arc<str>| is_namespace(name) || (***name == *"*" && namespaces.len() == 1);
     match namespaces.iter().find(|name| !legal(name)) {
         None => Ok(()),

@@ -70,7 +70,7 @@ pub async fn run(
 
 /// Follows the registries until each was read completely, and resolves host names once. What a
 /// registry waits for is told at once, since it may take as long as the patience.
-async fn read(
+pub(crate) async fn read(
     config: &Config,
     patience: Duration,
     report: &mut impl Write,

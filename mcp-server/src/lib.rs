@@ -14,6 +14,7 @@ pub mod convert;
 pub mod decode;
 mod line;
 pub mod pipeline;
+pub mod plan;
 pub mod proto;
 pub mod serve;
 pub mod server;

@@ -5,18 +5,19 @@ use std::io::{self, Read, Write};
 use std::process::ExitCode;
 
 use clap::Parser;
-use dubbo_mcp_server::cli::{Check, Cli, Command, Convert, Decode, LogFormat, Serve};
+use dubbo_mcp_server::cli::{Check, Cli, Command, Convert, Decode, LogFormat, Plan, Serve};
 use dubbo_mcp_server::config::{Config, ConfigError};
 use dubbo_mcp_server::convert::{self, Ended};
 use dubbo_mcp_server::decode::{self, Failed};
-use dubbo_mcp_server::serve;
+use dubbo_mcp_server::plan::finding::Verdict;
+use dubbo_mcp_server::{plan, serve};
 use mimalloc::MiMalloc;
 
 /// Most of the work is to make and drop small texts, which this one does at half the price.
 #[global_allocator]
 static ALLOCATOR: MiMalloc = MiMalloc;
 
-/// Something stopped working, or was refused where that was asked.
+/// Something stopped working, was refused where that was asked, or would change.
 const FAILED: u8 = 1;
 /// The command line or the configuration is wrong, or a registry could not be read.
 const UNUSABLE: u8 = 2;
@@ -27,6 +28,7 @@ fn main() -> ExitCode {
         Command::Convert(convert) => run_convert(&convert),
         Command::Check(check) => run_check(&check),
         Command::Decode(decode) => run_decode(&decode),
+        Command::Plan(plan) => run_plan(&plan),
     };
     result.unwrap_or_else(|(message, code)| {
         // Nobody is left to tell if this fails.
@@ -62,6 +64,20 @@ fn run_convert(asked: &Convert) -> Result<ExitCode, (String, u8)> {
     Ok(match ended {
         Ended::Done => ExitCode::SUCCESS,
         Ended::Refused => ExitCode::from(FAILED),
+    })
+}
+
+fn run_plan(asked: &Plan) -> Result<ExitCode, (String, u8)> {
+    let config = asked.sources.config().map_err(unusable)?;
+    let mut out = io::BufWriter::new(io::stdout().lock());
+    let mut report = io::stderr();
+    let verdict = runtime()?
+        .block_on(plan::run(asked, &config, &mut out, &mut report))
+        .map_err(|error| (error, UNUSABLE))?;
+    Ok(match verdict {
+        Verdict::Unchanged => ExitCode::SUCCESS,
+        Verdict::Changed => ExitCode::from(FAILED),
+        Verdict::Unknown => ExitCode::from(UNUSABLE),
     })
 }
 

@@ -9,7 +9,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The files that may, by crate. Everything else is pure.
-const SHELLS: [(&str, &[&str]); 2] = [
+const SHELLS: [(&str, &[&str]); 4] = [
+    ("../codec/src", &[]),
     (
         "../registry/src",
         &[
@@ -18,8 +19,26 @@ const SHELLS: [(&str, &[&str]); 2] = [
             "resolve.rs",
             "zookeeper.rs",
             "zookeeper/ask.rs",
+            "zookeeper/census.rs",
             "zookeeper/connect.rs",
             "zookeeper/follow.rs",
+        ],
+    ),
+    (
+        "../proxy-filter/src",
+        &[
+            "abi.rs",
+            "bridge.rs",
+            "envoy.rs",
+            "guard.rs",
+            "lib.rs",
+            "listener_filter.rs",
+            "module.rs",
+            "network_filter.rs",
+            "network_filter/",
+            "timer.rs",
+            "transport_socket.rs",
+            "worker.rs",
         ],
     ),
     (
@@ -29,6 +48,7 @@ const SHELLS: [(&str, &[&str]); 2] = [
             "convert.rs",
             "main.rs",
             "pipeline.rs",
+            "plan.rs",
             "serve.rs",
             "server.rs",
             "server/",
@@ -40,7 +60,9 @@ const SHELLS: [(&str, &[&str]); 2] = [
 ];
 
 /// What a pure file does not name.
-const FOREIGN: [&str; 7] = [
+const FOREIGN: [&str; 9] = [
+    "crate::abi",
+    "crate::envoy",
     "tokio::",
     "tokio_stream::",
     "tonic::",

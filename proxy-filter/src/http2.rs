@@ -211,3 +211,21 @@ impl Connection {
         self.streams.active()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_end() {
+        let mut client = Connection::new(Role::Client, Limits::default());
+        let settings = [0, 0, 0, 4, 0, 0, 0, 0, 0];
+        assert_eq!(client.next(&mut &settings[..]), Ok(None));
+        assert_eq!(client.ids_left(), 1 << 30);
+        client.skip_to(0x7fff_fffd);
+        assert_eq!((client.ids_left(), client.is_closing()), (2, false));
+        let opened = [(); 3].map(|()| client.open(&HeaderList::new(), true).map(StreamKey::id));
+        assert_eq!(opened, [Some(0x7fff_fffd), Some(0x7fff_ffff), None]);
+        assert_eq!((client.ids_left(), client.is_closing()), (0, true));
+    }
+}

@@ -15,7 +15,7 @@
 //! to_http2, to_dubbo     the translators
 //! observe, metrics       what is counted, and under which names
 //! abi, envoy             Envoy's interface; its objects and their callbacks
-//! guard, timer           panics stay here; deadlines
+//! guard, timer, worker   panics stay here; deadlines; what a worker's connections share
 //! module, listener_filter, network_filter, bridge, transport_socket      the hooks that Envoy calls
 //! ```
 
@@ -44,5 +44,6 @@ pub mod to_dubbo;
 pub mod to_http2;
 mod translate;
 mod transport_socket;
+mod worker;
 
 pub use translate::{Close, Millis};

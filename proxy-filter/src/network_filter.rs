@@ -28,6 +28,7 @@ use crate::metrics::{self, Event, Gauge};
 use crate::module::refuse;
 use crate::network_filter::observe::Observe;
 use crate::network_filter::translate::Translate;
+use crate::worker;
 
 /// The event of the hook `scheduled` that closes a connection after a panic. Parts use small numbers.
 const CLOSE: u64 = u64::MAX;
@@ -64,25 +65,20 @@ impl Envoy<'_> {
 #[derive(Default)]
 struct Share([Cell<i64>; Gauge::ALL.len()]);
 
-thread_local! {
-    /// Bytes that all connections of this worker hold.
-    static HELD_BY_WORKER: Cell<i64> = const { Cell::new(0) };
-}
-
 impl Share {
     fn note(&self, event: Event) {
         if let Event::Move(gauge, change) = event {
             let share = &self.0[gauge as usize];
             share.set(share.get() + change);
             if gauge == Gauge::Buffered {
-                HELD_BY_WORKER.set(HELD_BY_WORKER.get() + change);
+                worker::hold(change);
             }
         }
     }
 
     /// The connection holds something, and all of its worker more than `limit` bytes.
     fn is_over(&self, limit: u32) -> bool {
-        self.0[Gauge::Buffered as usize].get() > 0 && HELD_BY_WORKER.get() > limit.into()
+        self.0[Gauge::Buffered as usize].get() > 0 && worker::held() > limit.into()
     }
 
     /// The moves that bring it to nothing.

@@ -32,6 +32,9 @@ mod slots;
 use heartbeat::Heartbeat;
 use slots::Slots;
 
+/// How long Envoy may take nothing of a response while others wait behind it, in milliseconds.
+const STALLED: Millis = 5000;
+
 /// HTTP/2 server towards Envoy, Dubbo client towards a provider.
 #[derive(Debug)]
 pub struct Http2ToDubbo {
@@ -43,6 +46,8 @@ pub struct Http2ToDubbo {
     slots: Slots,
     credit: Credit,
     heartbeat: Heartbeat,
+    /// Since when reading from the provider has been stopped.
+    full_since: Option<Millis>,
     events: Vec<Event>,
     close: Option<Close>,
     /// The headers of the response at hand.
@@ -53,7 +58,8 @@ impl Http2ToDubbo {
     /// A translator for a connection that has just been made.
     pub fn new(config: Arc<Config>, now: Millis) -> Self {
         let limits = Limits {
-            streams: config.limits.calls,
+            // Their slots are part of the ids that the provider gets.
+            streams: config.limits.calls.min(1 << 20),
             ..Limits::default()
         };
         Self {
@@ -65,6 +71,7 @@ impl Http2ToDubbo {
             to_dubbo: Vec::new(),
             slots: Slots::default(),
             credit: Credit::default(),
+            full_since: None,
             events: Vec::new(),
             close: None,
             head: HeaderList::new(),
@@ -84,6 +91,7 @@ impl Http2ToDubbo {
             }
         }
         self.give_credit();
+        self.watch();
     }
 
     /// Takes what the provider sent.
@@ -103,6 +111,7 @@ impl Http2ToDubbo {
             }
         }
         self.intake = intake;
+        self.watch();
     }
 
     /// The provider's side is gone: calls that it may have begun are reset so that nobody repeats
@@ -131,27 +140,32 @@ impl Http2ToDubbo {
         self.close.as_ref()
     }
 
-    /// False while reading more from the provider would only pile up here: Envoy takes nothing at all.
+    /// False while reading more from the provider would only pile up here: half of what may wait for
+    /// Envoy does.
     pub fn wants_dubbo(&self) -> bool {
-        let limit = self.config.limits.connection_bytes as usize;
-        let stalled = self.http2.is_stalled() && self.http2.waiting() > limit / 2;
-        self.close.is_none() && !stalled
+        self.close.is_none() && !self.is_full()
+    }
+
+    fn is_full(&self) -> bool {
+        self.http2.waiting() > self.config.limits.connection_bytes as usize / 2
     }
 
     /// When [`at`](Self::at) has something to do.
     pub fn next_deadline(&self) -> Option<Millis> {
-        match self.close {
-            None => self.heartbeat.deadline(),
-            Some(_) => None,
-        }
+        let full = self.full_since.map(|since| since.saturating_add(STALLED));
+        let deadlines = [self.heartbeat.deadline(), full];
+        let next = deadlines.into_iter().flatten().min();
+        next.filter(|_| self.close.is_none())
     }
 
-    /// It is `now`: a provider that has been silent is asked whether it is there.
+    /// It is `now`: a provider that has been silent is asked whether it is there, and responses that
+    /// Envoy does not take are given up so that others can go on.
     pub fn at(&mut self, now: Millis) {
         self.now = self.now.max(now);
         if self.close.is_some() {
             return;
         }
+        self.give_up_stalled();
         match self.heartbeat.at(self.now) {
             heartbeat::Step::Wait => {}
             heartbeat::Step::Ask(frame) => self.to_dubbo.extend_from_slice(&frame),
@@ -167,6 +181,28 @@ impl Http2ToDubbo {
     /// Calls that the provider has not answered.
     pub const fn in_flight(&self) -> usize {
         self.slots.sent()
+    }
+
+    /// Has `full_since` say the truth.
+    fn watch(&mut self) {
+        self.full_since = match self.is_full() {
+            true => self.full_since.or(Some(self.now)),
+            false => None,
+        };
+    }
+
+    /// One stream that is not read may hold up the others for so long and no longer.
+    fn give_up_stalled(&mut self) {
+        let now = self.now;
+        while self
+            .full_since
+            .is_some_and(|since| now >= since.saturating_add(STALLED))
+            && let Some(stream) = self.http2.most_waiting()
+        {
+            self.http2.reset(stream, Code::CANCEL);
+            self.forget(stream);
+            self.watch();
+        }
     }
 
     fn count(&mut self, counter: Counter) {

@@ -5,8 +5,8 @@
 //! Envoy's HTTP/2 codec ◀──do_read: hand up─── translator ◀────────────io_read── provider
 //! ```
 //! One socket is one connection to a provider; Envoy puts many calls on it. It is the bottom of the
-//! stack and does the reads and writes itself, plain TCP only. The interface has no scheduler, so
-//! deadlines are looked at when something moves; calls end by Envoy's own time-outs.
+//! stack and does the reads and writes itself, plain TCP only. The interface has no scheduler: for its
+//! heartbeats it is woken by the network filters of the same worker, see `worker.rs`.
 //!
 //! A provider that does not read makes `waiting` grow up to a limit; then nothing more is taken from
 //! Envoy, whose own watermarks stop the callers.
@@ -25,6 +25,7 @@ use crate::metrics::{self, Counter, Event};
 use crate::module::refuse;
 use crate::timer;
 use crate::to_dubbo::Http2ToDubbo;
+use crate::worker::Ticket;
 
 const NAME: &[u8] = b"http2_to_dubbo";
 /// Bytes read from the network at one time.
@@ -38,6 +39,8 @@ const WAITING: usize = 1024 * 1024;
 struct Connection {
     translator: RefCell<Http2ToDubbo>,
     waiting: RefCell<Waiting>,
+    /// As long as it is connected.
+    ticket: RefCell<Option<Ticket>>,
     /// Envoy has been asked to call the hook of a read.
     asked: Cell<bool>,
     /// A hook has panicked, or the network is gone.
@@ -155,6 +158,9 @@ impl Connection {
     /// Tells what happened and writes what is for the provider. False if the connection is broken.
     fn settle(&self, socket: Socket, translator: &mut Http2ToDubbo) -> bool {
         translator.events().for_each(metrics::add_aside);
+        if let Some(ticket) = &*self.ticket.borrow() {
+            ticket.wake_at(translator.next_deadline());
+        }
         let mut waiting = self.waiting.borrow_mut();
         let down = translator.to_dubbo();
         metrics::add_aside(Event::Count(Counter::ProviderBytesOut, down.len() as u64));
@@ -245,6 +251,7 @@ extern "C" fn envoy_dynamic_module_on_transport_socket_new(
         let connection = Connection {
             translator: RefCell::new(Http2ToDubbo::new(config, timer::now())),
             waiting: RefCell::default(),
+            ticket: RefCell::default(),
             asked: Cell::new(false),
             broken: Cell::new(false),
         };
@@ -273,11 +280,14 @@ extern "C" fn envoy_dynamic_module_on_transport_socket_set_callbacks(
 #[unsafe(no_mangle)]
 extern "C" fn envoy_dynamic_module_on_transport_socket_on_connected(
     envoy: EnvoyPtr,
-    _ours: ModulePtr,
+    ours: ModulePtr,
 ) {
     let body = || {
-        // SAFETY: the socket is alive during its hook.
-        if let Some(socket) = unsafe { Socket::new(envoy) } {
+        // SAFETY: Envoy passes what `new` has returned, and its own socket, which is open until the
+        // hook `close`: that takes the ticket away.
+        let (connection, socket) = unsafe { (&*ours.cast::<Connection>(), Socket::new(envoy)) };
+        if let Some(socket) = socket {
+            connection.ticket.replace(Some(Ticket::new(socket)));
             socket.raise_connected();
         }
     };
@@ -310,9 +320,13 @@ extern "C" fn envoy_dynamic_module_on_transport_socket_close(
     _event: u32,
     _abort_reset: bool,
 ) {
-    // SAFETY: Envoy passes what `new` has returned.
-    let connection = unsafe { &*ours.cast::<Connection>() };
-    connection.broken.set(true);
+    let body = || {
+        // SAFETY: Envoy passes what `new` has returned.
+        let connection = unsafe { &*ours.cast::<Connection>() };
+        connection.broken.set(true);
+        connection.ticket.replace(None);
+    };
+    guard(body, || (), ());
 }
 
 /// Nothing was negotiated.

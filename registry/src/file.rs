@@ -25,7 +25,8 @@ use tokio::sync::mpsc::Sender;
 use tokio::time::sleep;
 use tracing::info;
 
-use self::lists::lists;
+use self::lists::{lists, urls};
+use crate::census::Census;
 use crate::event::{Event, News, ProviderList, SourceId, SourceState};
 use crate::provider::Reading;
 use crate::source::{SourceError, percent_decode};
@@ -60,6 +61,19 @@ impl Config {
         let path = percent_decode(path, "path")?.into();
         Ok(Self { path })
     }
+}
+
+/// Reads once what the providers of a file say about how they are called. A file has no consumers.
+///
+/// # Errors
+/// What to tell people.
+pub(crate) async fn census(config: &Config) -> Result<Census, String> {
+    let text = tokio::fs::read_to_string(&config.path).await;
+    let mut census = Census::default();
+    for url in urls(&text.map_err(|error| error.to_string())?)? {
+        census.provider(url.trim());
+    }
+    Ok(census)
 }
 
 /// Reads a file for ever.

@@ -5,9 +5,12 @@
 //!               names of hosts ─resolve→ addresses ─↗
 //! ```
 //!
-//! [IO] is what [`watch`] and [`resolve`] start; all else is pure.
+//! [IO] is what [`watch`], [`census`](fn@census) and [`resolve`] start; all else is pure.
 
 pub mod catalog;
+pub mod census;
+pub mod choice;
+pub mod consumer;
 pub mod event;
 pub mod file;
 pub mod installation;
@@ -23,8 +26,10 @@ pub mod provider;
 pub mod removal;
 pub mod resolve;
 pub mod resource;
+pub mod rule;
 pub mod services;
 pub mod source;
+pub mod terms;
 pub mod vip;
 pub mod workload;
 pub mod zookeeper;
@@ -33,6 +38,7 @@ use futures::{Stream, future};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 
+use crate::census::Census;
 use crate::event::Event;
 use crate::provider::Reading;
 use crate::source::SourceConfig;
@@ -65,4 +71,19 @@ pub fn watch(
         }
     });
     ReceiverStream::new(rx)
+}
+
+/// Reads once what a registry knows about who calls, and on what terms: what [`watch`] leaves out.
+/// `progress` is told how many interfaces of how many were read.
+///
+/// # Errors
+/// Why it could not be read, for people. What of it alone could not be read is in the census.
+pub async fn census(
+    config: &SourceConfig,
+    progress: &mut dyn FnMut(usize, usize),
+) -> Result<Census, String> {
+    match config {
+        SourceConfig::Zookeeper(config) => zookeeper::census(config, progress).await,
+        SourceConfig::File(config) => file::census(config).await,
+    }
 }

@@ -124,6 +124,29 @@ impl Ports {
         reach
     }
 
+    /// The same, but that these numbers listen and are in http2 mode for these namespaces.
+    pub fn with_http2(
+        mut self,
+        numbers: impl IntoIterator<Item = u16>,
+        namespaces: &[Arc<str>],
+    ) -> Self {
+        let namespaces: BTreeSet<Arc<str>> = namespaces.iter().cloned().collect();
+        let namespaces: Arc<[_]> = namespaces.into_iter().collect();
+        for number in numbers {
+            if self.check(number).is_err() {
+                self.well_known.insert(number);
+            }
+            self.http2.insert(number, namespaces.clone());
+        }
+        self
+    }
+
+    /// The same, but that this number is in no http2 list.
+    pub fn without_http2(mut self, number: u16) -> Self {
+        self.http2.remove(&number);
+        self
+    }
+
     /// How Dubbo on `number` is shown.
     pub fn mode(&self, number: u16) -> Mode {
         self.http2

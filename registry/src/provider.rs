@@ -23,8 +23,8 @@ use std::sync::Arc;
 
 use dubbo_codec::ServiceKey;
 
-pub(crate) use parse::is_of_a_host;
 pub use parse::{MAX_URL, form_decode};
+pub(crate) use parse::{is_of_a_host, is_true, pairs};
 
 /// Dubbo's default weight (`Constants.DEFAULT_WEIGHT`).
 pub const DEFAULT_WEIGHT: u32 = 100;

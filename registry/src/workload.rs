@@ -79,18 +79,25 @@ impl Workloads {
         workloads
     }
 
-    /// What is so for an application's provider at `ip`.
-    pub fn facts(&self, ip: IpAddr, application: &str) -> Facts {
+    /// Whether the rules say that an application's workload at `ip` is in the mesh, or is not.
+    pub fn in_mesh(&self, ip: IpAddr, application: &str) -> Option<bool> {
+        self.of(ip, application).iter().find_map(|r| r.in_mesh)
+    }
+
+    /// The rules that apply, in their order.
+    fn of(&self, ip: IpAddr, application: &str) -> Vec<&Rule> {
         let single = self.by_address.get(&ip).map_or(&[][..], Vec::as_slice);
         let mut order: Vec<usize> = single.iter().chain(&self.ranged).copied().collect();
         order.sort_unstable();
         order.dedup();
-        let rules = || {
-            order
-                .iter()
-                .map(|i| &self.rules[*i])
-                .filter(|r| r.applies(ip, application))
-        };
+        let rules = order.iter().map(|i| &self.rules[*i]);
+        rules.filter(|r| r.applies(ip, application)).collect()
+    }
+
+    /// What is so for an application's provider at `ip`.
+    pub fn facts(&self, ip: IpAddr, application: &str) -> Facts {
+        let applying = self.of(ip, application);
+        let rules = || applying.iter();
         Facts {
             in_mesh: rules().find_map(|r| r.in_mesh).unwrap_or(false),
             locality: rules().find_map(|r| r.locality.clone()).unwrap_or_default(),

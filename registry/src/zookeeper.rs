@@ -9,6 +9,7 @@
 //! ```
 
 mod ask;
+mod census;
 mod config;
 mod connect;
 mod follow;
@@ -29,6 +30,7 @@ use tokio::sync::mpsc::Sender;
 use tokio::time::{Instant, sleep};
 use tracing::{debug, warn};
 
+pub(crate) use self::census::census;
 pub use self::config::{Address, Config, Credentials, Password, Tls};
 use self::connect::connect;
 use self::follow::{End, follow};

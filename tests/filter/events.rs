@@ -2,7 +2,7 @@
 //! of a provider; and the end of a connection.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use dubbo_codec::FrameHead;
 use support::{
@@ -47,6 +47,46 @@ fn a_heartbeat_of_the_caller_is_answered_here() {
                 .count(),
             0
         );
+    });
+}
+
+/// A transport socket has no timer of its own: the caller's connection on the same worker wakes it.
+#[test]
+fn an_idle_connection_to_a_provider_gets_heartbeats() {
+    isolated(async || {
+        let provider = WireProvider::start(20881, echo("v1")).await;
+        let mut bootstrap = caller(Way::Socket);
+        let options = serde_json::json!({
+            "@type": "type.googleapis.com/google.protobuf.Struct", "value": {"heartbeat_ms": 300}
+        });
+        bootstrap["static_resources"]["clusters"][0]["transport_socket"]["typed_config"]["transport_socket_config"] =
+            options;
+        let envoy = envoy(&bootstrap).start().await;
+        let consumer = WireConsumer::connect(20880).await;
+        let call = Call::new(GREETER, "greet", "Ann");
+        assert_eq!(consumer.call(&call).await, answered("Ann from v1"));
+        let began = Instant::now();
+        wait_until("three heartbeats", SOON, async || {
+            let seen = provider
+                .seen()
+                .iter()
+                .filter(|frame| frame[2] & 0xe0 == 0xe0)
+                .count();
+            if seen >= 3 {
+                Ok(())
+            } else {
+                Err(seen.to_string())
+            }
+        })
+        .await;
+        assert!(
+            began.elapsed() >= Duration::from_millis(600),
+            "{:?}",
+            began.elapsed()
+        );
+        assert_eq!(consumer.call(&call).await, answered("Ann from v1"));
+        assert_eq!(provider.opened(), 1);
+        metric(&envoy, "dubbo.provider.connections", 1).await;
     });
 }
 
@@ -181,6 +221,10 @@ fn what_a_provider_sends_beside_answers_disturbs_nothing() {
                 }
             })
             .await;
+            if way == Way::Socket {
+                // After the notice no call goes over the connection any more.
+                assert_eq!(provider.opened(), 2);
+            }
             metric(&envoy, "dubbo.responses.late", 1).await;
             metric(&envoy, "dubbo.requests.reverse", 1).await;
             envoy.stop().await;

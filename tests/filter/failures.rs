@@ -1,10 +1,12 @@
 //! What a caller sees when a call does not go well, and how often a provider got it.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::json;
 use support::{Call, Deed, Methods, WireConsumer, WireProvider, isolated, wait_until};
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::TcpStream;
 
 use super::{
     DENIED, GREETER, ROUTES, SOON, WAYS, Way, add_http_filter, answered, caller, cluster, echo,
@@ -109,6 +111,49 @@ fn a_call_that_takes_too_long_ends_with_a_timeout() {
                 "{calls:#?}"
             );
             metric(&envoy, "dubbo.requests.active", 0).await;
+            envoy.stop().await;
+        }
+    });
+}
+
+/// No route says so: the caller's own time is up, and the timer says when.
+#[test]
+fn a_call_ends_when_its_caller_no_longer_waits() {
+    isolated(async || {
+        let ignored: Methods = Arc::new(|method, argument| match method {
+            "greet" => Deed::Return(format!("{argument} from v1")),
+            _ => Deed::Ignore,
+        });
+        let _provider = WireProvider::start(20881, ignored).await;
+        for way in WAYS {
+            let envoy = envoy(&caller(way)).start().await;
+            let consumer = WireConsumer::connect(20880).await;
+            let began = Instant::now();
+            let late = consumer
+                .call(&call("lost").with("timeout", "700"))
+                .await
+                .unwrap();
+            let took = began.elapsed();
+            assert_eq!(late.status, 31, "{way:?}: {late:?}");
+            assert!((700..2000).contains(&took.as_millis()), "{way:?}: {took:?}");
+            metric(&envoy, "dubbo.requests.active", 0).await;
+            wait_until("the request is reset", SOON, async || {
+                match envoy.stat("http.dubbo.downstream_rq_active").await? {
+                    0 => Ok(()),
+                    active => Err(active.to_string()),
+                }
+            })
+            .await;
+            assert_eq!(
+                consumer.call(&call("greet")).await,
+                answered("Ann from v1"),
+                "{way:?}"
+            );
+            let calls = lines(&envoy, "call ", 2).await;
+            assert!(
+                calls[0].contains("/lost cluster=v1 code=0") && calls[0].contains("flags=DR"),
+                "{calls:#?}"
+            );
             envoy.stop().await;
         }
     });
@@ -275,12 +320,15 @@ fn garbage_leaves_nothing_behind() {
                 b"\xda\xbb\xc2\0\0\0\0\0\0\0\0\x07\x7f\xff\xff\xff".to_vec(),
                 b"GET / HTTP/1.1\r\n\r\n".to_vec(),
             ];
-            for round in 0..100 {
-                let client = WireConsumer::connect(20880).await;
-                // Some are cut off at once, some after Envoy has read them.
-                let _ = client.send(&cases[round % cases.len()]).await;
-                if round % 3 == 0 {
-                    tokio::task::yield_now().await;
+            for round in 0..1500 {
+                let mut client = TcpStream::connect("127.0.0.1:20880").await.unwrap();
+                // Envoy may have closed it already.
+                let _ = client.write_all(&cases[round % cases.len()]).await;
+                // Some are cut off at once, some after Envoy has read them, some with a reset.
+                match round % 7 {
+                    0 => tokio::time::sleep(Duration::from_millis(2)).await,
+                    1 => client.set_zero_linger().unwrap(),
+                    _ => {}
                 }
             }
             let consumer = WireConsumer::connect(20880).await;

@@ -60,6 +60,47 @@ fn five_hundred_calls_at_once_on_one_connection() {
     });
 }
 
+/// What the connection manager takes no stream for yet waits, and none is lost or refused.
+#[test]
+fn more_calls_than_streams() {
+    isolated(async || {
+        let methods: Methods = Arc::new(|_, argument| {
+            Deed::After(
+                Duration::from_millis(50),
+                Box::new(Deed::Return(argument.to_owned())),
+            )
+        });
+        let _provider = WireProvider::start(20881, methods).await;
+        let mut bootstrap = caller(Way::Socket);
+        let manager = "/static_resources/listeners/0/filter_chains/0/filters/1/typed_config";
+        bootstrap.pointer_mut(manager).unwrap()["http2_protocol_options"] =
+            serde_json::json!({"max_concurrent_streams": 20});
+        let envoy = envoy(&bootstrap).start().await;
+        let consumer = Arc::new(WireConsumer::connect(20880).await);
+        let calls = (0..CALLS).map(|n| {
+            let consumer = Arc::clone(&consumer);
+            tokio::spawn(async move {
+                let text = format!("call {n}");
+                (
+                    consumer.call(&Call::new(GREETER, "echo", &text)).await,
+                    answered(&text),
+                )
+            })
+        });
+        for call in calls.collect::<Vec<_>>() {
+            let (answer, expected) = call.await.unwrap();
+            assert_eq!(answer, expected);
+        }
+        metric(&envoy, "dubbo.requests.active", 0).await;
+        metric(&envoy, "dubbo.buffered_bytes", 0).await;
+        let reset = envoy
+            .stat("http.dubbo.downstream_rq_rx_reset")
+            .await
+            .unwrap();
+        assert_eq!(reset, 0);
+    });
+}
+
 /// One provider that stalls holds up none of the others of the same connection.
 #[test]
 fn a_stalled_provider_holds_up_its_own_calls_alone() {
@@ -84,6 +125,45 @@ fn a_stalled_provider_holds_up_its_own_calls_alone() {
                     answered("Ann from v2"),
                     "{way:?}"
                 );
+            }
+            envoy.stop().await;
+        }
+    });
+}
+
+/// Workers share nothing but what is counted, and all of it is.
+#[test]
+fn many_callers_on_several_workers() {
+    const CALLERS: usize = 40;
+    const EACH: usize = 25;
+    isolated(async || {
+        let _provider = WireProvider::start(20881, super::echo("v1")).await;
+        for way in WAYS {
+            let envoy = envoy(&caller(way)).workers(4).start().await;
+            let callers = (0..CALLERS).map(|caller| {
+                tokio::spawn(async move {
+                    let consumer = WireConsumer::connect(20880).await;
+                    for n in 0..EACH {
+                        let text = format!("call {n} of {caller}");
+                        let call = Call::new(GREETER, "greet", &text).with("timeout", "15000");
+                        let answer = consumer.call(&call).await;
+                        assert_eq!(answer, answered(&format!("{text} from v1")));
+                    }
+                })
+            });
+            for caller in callers.collect::<Vec<_>>() {
+                caller.await.unwrap();
+            }
+            let calls = (CALLERS * EACH) as u64;
+            metric(&envoy, "dubbo.connections.dubbo", CALLERS as u64).await;
+            metric(&envoy, "dubbo.requests.two_way", calls).await;
+            metric(&envoy, "dubbo.responses.ok", calls).await;
+            for gauge in [
+                "dubbo.connections.active",
+                "dubbo.requests.active",
+                "dubbo.buffered_bytes",
+            ] {
+                metric(&envoy, gauge, 0).await;
             }
             envoy.stop().await;
         }

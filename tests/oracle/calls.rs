@@ -4,7 +4,7 @@ use dubbo_codec::{Frame, Limits, Text};
 use dubbo_proxy_filter::config::Config;
 use dubbo_proxy_filter::request::{to_headers, write_back};
 
-use super::java::hessian_lite;
+use super::process::hessian_lite;
 use super::recorded::{quote, recorded};
 use super::requests::with;
 

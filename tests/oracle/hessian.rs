@@ -7,7 +7,7 @@ use dubbo_codec::{Limits, Text};
 use proptest::collection::vec;
 use proptest::test_runner::{Config, TestRunner};
 
-use super::java::{Oracle, hessian_lite};
+use super::process::{Oracle, hessian_lite};
 use super::recorded::{Show, case, hex, recorded, unhex};
 use super::values;
 

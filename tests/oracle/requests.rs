@@ -2,7 +2,7 @@
 
 use dubbo_codec::{Frame, Limits, Reply, Request, RequestEdit, Status, Text};
 
-use super::java::{Oracle, hessian_lite};
+use super::process::{Oracle, hessian_lite};
 use super::recorded::{quote, recorded};
 
 /// The entries of the outermost map that `text` ends with, and what stands before it.
@@ -138,7 +138,7 @@ fn what_is_removed_renumbers_what_comes_after_it() {
 #[test]
 fn replies_are_what_consumers_read() {
     let mut hessian = hessian_lite();
-    let mut jsonb = Oracle::start("JsonbOracle", "dubbo-3.2.16");
+    let mut jsonb = Oracle::java("JsonbOracle", "dubbo-3.2.16");
     for r in recorded()
         .into_iter()
         .filter(|r| r.case.ends_with("hello") && r.side == 'C')

@@ -26,6 +26,19 @@ pub(super) enum Tree {
 
 const CLASSES: u8 = 20;
 
+impl Tree {
+    /// Changes this value and all that it holds, from the inside out.
+    pub(super) fn change(&mut self, how: fn(&mut Self)) {
+        let children: Vec<&mut Self> = match self {
+            Self::List(_, items) | Self::Object(_, items) => items.iter_mut().collect(),
+            Self::Map(_, entries) => entries.iter_mut().flat_map(|(k, v)| [k, v]).collect(),
+            _ => Vec::new(),
+        };
+        children.into_iter().for_each(|child| child.change(how));
+        how(self);
+    }
+}
+
 pub(super) fn tree() -> impl Strategy<Value = Tree> {
     let ints = prop_oneof![-20..60, -3000..3000, -300_000..300_000, any::<i32>()];
     let longs = prop_oneof![

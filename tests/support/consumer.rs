@@ -67,7 +67,8 @@ impl Consumer {
 
     /// One call, `METHOD ARGUMENT [KEY=VALUE of an attachment…]`, e.g.
     /// `greet World dubbo.tag=gray`. Returns `RESULT value` or
-    /// `THROWN class: message`.
+    /// `THROWN class: message`; behind the class stand the codes of those of
+    /// it and its causes that are Dubbo's own `RpcException`.
     pub async fn call(&mut self, command: &str) -> String {
         let seen = self.process.log().len();
         self.process.say(command);

@@ -24,6 +24,7 @@ pub struct EnvoySettings {
     version: &'static str,
     environment: Vec<(String, String)>,
     drain: Option<u32>,
+    workers: u32,
     namespace: Option<Namespace>,
     user: Option<u32>,
 }
@@ -41,6 +42,7 @@ impl EnvoySettings {
             version: "envoy",
             environment: Vec::new(),
             drain: None,
+            workers: 1,
             namespace: None,
             user: None,
         }
@@ -97,6 +99,13 @@ impl EnvoySettings {
         self
     }
 
+    /// A section of the bootstrap, e.g. `stats_config`.
+    #[must_use]
+    pub fn section(mut self, name: &str, value: Value) -> Self {
+        self.bootstrap[name] = value;
+        self
+    }
+
     /// The port of its admin pages; 15000 otherwise. Two in one namespace need two.
     #[must_use]
     pub fn admin_port(mut self, port: u16) -> Self {
@@ -129,6 +138,13 @@ impl EnvoySettings {
     #[must_use]
     pub fn drain_seconds(mut self, seconds: u32) -> Self {
         self.drain = Some(seconds);
+        self
+    }
+
+    /// Threads that serve connections; one otherwise, so that what happens is the same each time.
+    #[must_use]
+    pub fn workers(mut self, count: u32) -> Self {
+        self.workers = count;
         self
     }
 
@@ -187,7 +203,7 @@ impl EnvoySettings {
                 &self.bootstrap.to_string(),
                 "--use-dynamic-base-id",
                 "--concurrency",
-                "1",
+                &self.workers.to_string(),
             ])
             // Access logs are read while it runs.
             .args(["--file-flush-interval-msec", "50"])

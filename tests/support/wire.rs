@@ -231,11 +231,11 @@ pub enum Deed {
     /// Throws this class with this message.
     Throw(String, String),
     /// Does the other thing after this time.
-    After(Duration, Box<Deed>),
+    After(Duration, Box<Self>),
     /// Sends these bytes first, then does the other thing, in one write.
-    Glued(Vec<u8>, Box<Deed>),
+    Glued(Vec<u8>, Box<Self>),
     /// Does the other thing, with the first bytes behind it in one write, and the second ones after the time.
-    Followed(Box<Deed>, Vec<u8>, Duration, Vec<u8>),
+    Followed(Box<Self>, Vec<u8>, Duration, Vec<u8>),
     /// Never answers.
     Ignore,
     /// Closes the connection.

@@ -35,9 +35,11 @@ fuzz_target!(|input: (u8, &[u8])| {
         let mut all = limits.clone();
         all.max_values = u32::MAX;
         if let Ok((graph, values)) = hessian2::decode(body, &all) {
-            // The strings, the arguments, the map, and whatever comes after it.
+            // The strings, the arguments, the map, and whatever comes after it. In dubbox's form an int
+            // stands before the types.
+            let strings = if values.get(4) == Some(&Value::Int(-1)) { 6 } else { 5 };
             let count = request.peek().parameters.count() as usize;
-            let map = values.iter().skip(5 + count).find(|v| !matches!(v, Value::Int(_)));
+            let map = values.iter().skip(strings + count).find(|v| !matches!(v, Value::Int(_)));
             if let (Some(Value::Node(id)), false) = (map, attachments.is_empty()) {
                 match graph.node(*id) {
                     Some(Node::Map { entries, .. }) => assert_eq!(entries.len(), attachments.len()),

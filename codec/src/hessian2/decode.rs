@@ -7,8 +7,9 @@
 use alloc::vec::Vec;
 
 use crate::error::{Error, ErrorKind, Limit, Limits, What};
-use crate::hessian2::graph::{ClassId, Graph, NodeId, Value};
-use crate::hessian2::walk::{Container, Scalar, Sink, Tables, Type, begin_map, walk};
+use crate::hessian2::container::begin_map;
+use crate::hessian2::graph::{ClassId, Graph, Kind, NodeId, Value};
+use crate::hessian2::walk::{Container, Scalar, Sink, Tables, Type, walk};
 use crate::reader::Reader;
 use crate::text::Text;
 
@@ -128,17 +129,10 @@ struct Builder<'a> {
     /// Values of containers that have not ended.
     stack: Vec<Value<'a>>,
     /// Containers that have not ended: the node, what it is, where its values begin in `stack`.
-    open: Vec<(NodeId, Open<'a>, usize)>,
+    open: Vec<(NodeId, Kind<'a>, usize)>,
     pairs: Vec<[Value<'a>; 2]>,
     left: u32,
     used: u32,
-}
-
-#[derive(Clone, Copy, Debug)]
-enum Open<'a> {
-    List(Option<Text<'a>>),
-    Map(Option<Text<'a>>),
-    Object(ClassId),
 }
 
 impl<'a> Builder<'a> {
@@ -154,13 +148,13 @@ impl<'a> Builder<'a> {
     fn end_all(&mut self) -> Option<Value<'a>> {
         while let Some((id, open, base)) = self.open.last().copied() {
             match open {
-                Open::Object(class) => {
+                Kind::Object(class) => {
                     let fields = self.stack.split_off(base);
                     self.graph.define_first_fields(id, class, &fields);
                     self.stack.push(Value::Node(id));
                     self.open.pop();
                 }
-                Open::List(_) | Open::Map(_) => self.end(),
+                Kind::List(_) | Kind::Map(_) => self.end(),
             }
         }
         self.stack.pop()
@@ -209,9 +203,9 @@ impl<'a> Sink<'a> for Builder<'a> {
     fn begin(&mut self, container: Container<'a>) -> Result<(), ErrorKind> {
         self.count()?;
         let open = match container {
-            Container::List(class) => Open::List(self.resolve(class)),
-            Container::Map(class) => Open::Map(self.resolve(class)),
-            Container::Object(class) => Open::Object(ClassId(class)),
+            Container::List(class) => Kind::List(self.resolve(class)),
+            Container::Map(class) => Kind::Map(self.resolve(class)),
+            Container::Object(class) => Kind::Object(ClassId(class)),
         };
         let id = self.graph.reserve();
         self.open.push((id, open, self.stack.len()));
@@ -224,9 +218,9 @@ impl<'a> Sink<'a> for Builder<'a> {
         };
         let values = self.stack.get(base..).unwrap_or_default();
         match open {
-            Open::List(class) => self.graph.define_list(id, class, values),
-            Open::Object(class) => self.graph.define_object(id, class, values),
-            Open::Map(class) => {
+            Kind::List(class) => self.graph.define_list(id, class, values),
+            Kind::Object(class) => self.graph.define_object(id, class, values),
+            Kind::Map(class) => {
                 self.pairs.clear();
                 self.pairs.extend(values.as_chunks::<2>().0);
                 self.graph.define_map(id, class, &self.pairs);

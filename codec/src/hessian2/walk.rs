@@ -11,7 +11,10 @@
 //! longs, doubles or null; negative lengths are refused (Java takes them for empty).
 
 use crate::error::{Error, ErrorKind, Limit, Limits, What};
-use crate::hessian2::string::{self, Binary, unexpected};
+use crate::hessian2::binary::{self, Binary};
+use crate::hessian2::container::{class_definition, container};
+use crate::hessian2::number::{date_after, double_after, index, int_after, long_after};
+use crate::hessian2::string::{self, unexpected};
 use crate::inline::Inline;
 use crate::reader::Reader;
 use crate::text::Text;
@@ -80,16 +83,16 @@ pub(crate) enum Type<'a> {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Tables {
     /// Field count of each class.
-    classes: Inline<u32, 16>,
-    types: u32,
-    objects: u32,
+    pub(super) classes: Inline<u32, 16>,
+    pub(super) types: u32,
+    pub(super) objects: u32,
     levels: Inline<u32, 24>,
 }
 
 /// Values still to come at a level, or one of these: until `Z`.
 const OPEN: u32 = 0xffff_fff0;
-const OPEN_LIST: u32 = OPEN;
-const OPEN_MAP_AT_KEY: u32 = OPEN + 1;
+pub(super) const OPEN_LIST: u32 = OPEN;
+pub(super) const OPEN_MAP_AT_KEY: u32 = OPEN + 1;
 const OPEN_MAP_AT_VALUE: u32 = OPEN + 2;
 
 /// Walks over one value at the reader.
@@ -114,28 +117,17 @@ pub(crate) fn walk<'a, S: Sink<'a>>(
                 Scalar::String(string::read_after(&mut r, lead, four, What::String)?)
             }
             0x20..=0x2f | 0x34..=0x37 | b'A' | b'B' => {
-                let mut slow = r;
-                let binary = string::read_binary(&mut slow, lead)?;
-                r = slow;
-                Scalar::Binary(binary)
+                Scalar::Binary(binary::read_after(&mut r, lead)?)
             }
             0x80..=0xd7 | b'I' => Scalar::Int(int_after(&mut r, lead, What::Int)?),
             0x38..=0x3f | 0xd8..=0xff | b'L' | b'Y' => Scalar::Long(long_after(&mut r, lead)?),
             b'D' | 0x5b..=0x5f => Scalar::Double(double_after(&mut r, lead)?),
-            0x4a => Scalar::Date(i64::from_be_bytes(r.array(What::Date)?)),
-            0x4b => Scalar::Date(i64::from(i32::from_be_bytes(r.array(What::Date)?)) * 60_000),
+            0x4a | 0x4b => Scalar::Date(date_after(&mut r, lead)?),
             b'N' => Scalar::Null,
-            b'T' => Scalar::Bool(true),
-            b'F' => Scalar::Bool(false),
+            b'T' | b'F' => Scalar::Bool(lead == b'T'),
             b'Q' => Scalar::Reference(index(&mut r, tables.objects, What::Reference)?),
             b'C' => {
-                let mut slow = r;
-                class_definition(&mut slow, tables, limits, sink)?;
-                r = slow;
-                // A value must follow, in the same place.
-                if let Some(end @ b'Z') = r.peek() {
-                    return Err(r.error(What::Value, ErrorKind::UnexpectedByte(end)));
-                }
+                class_before_value(&mut r, tables, limits, sink)?;
                 continue;
             }
             0x60..=0x7f | b'H' | b'M' | b'O' | 0x55..=0x58 => {
@@ -148,19 +140,18 @@ pub(crate) fn walk<'a, S: Sink<'a>>(
                     }
                     tables.levels.push(left);
                     left = count;
-                    continue;
-                }
-                sink.end();
-                left = next(left);
-                if left == 0 && close(&mut left, base, tables, sink) {
-                    break;
+                } else {
+                    sink.end();
+                    if is_last(&mut left, base, tables, sink) {
+                        break;
+                    }
                 }
                 continue;
             }
             b'Z' if left == OPEN_LIST || left == OPEN_MAP_AT_KEY => {
                 sink.end();
-                left = next(tables.levels.pop().unwrap_or(1));
-                if left == 0 && close(&mut left, base, tables, sink) {
+                left = tables.levels.pop().unwrap_or(1);
+                if is_last(&mut left, base, tables, sink) {
                     break;
                 }
                 continue;
@@ -168,13 +159,41 @@ pub(crate) fn walk<'a, S: Sink<'a>>(
             _ => return Err(unexpected(&r, lead, What::Value)),
         };
         sink.scalar(scalar).map_err(refused)?;
-        left = next(left);
-        if left == 0 && close(&mut left, base, tables, sink) {
+        if is_last(&mut left, base, tables, sink) {
             break;
         }
     }
     *reader = r;
     Ok(())
+}
+
+/// A class definition, whose `C` has been read. A value must follow in the same place.
+#[inline(always)]
+fn class_before_value<'a, S: Sink<'a>>(
+    r: &mut Reader<'a>,
+    tables: &mut Tables,
+    limits: &Limits,
+    sink: &mut S,
+) -> Result<(), Error> {
+    let mut slow = *r;
+    class_definition(&mut slow, tables, limits, sink)?;
+    *r = slow;
+    match r.peek() {
+        Some(end @ b'Z') => Err(r.error(What::Value, ErrorKind::UnexpectedByte(end))),
+        _ => Ok(()),
+    }
+}
+
+/// One more value of its level is whole: true if that was all there is.
+#[inline(always)]
+fn is_last<'a, S: Sink<'a>>(
+    left: &mut u32,
+    base: usize,
+    tables: &mut Tables,
+    sink: &mut S,
+) -> bool {
+    *left = next(*left);
+    *left == 0 && close(left, base, tables, sink)
 }
 
 /// What is still to come at a level once one more of its values is whole.
@@ -235,207 +254,6 @@ pub(crate) fn scalar(bytes: &[u8]) -> Option<Scalar<'_>> {
     )
     .ok()?;
     found.0
-}
-
-/// Enters the map at the reader: what follows are its keys and values, then `Z`. False for a null.
-pub(crate) fn begin_map<'a, S: Sink<'a>>(
-    r: &mut Reader<'a>,
-    tables: &mut Tables,
-    limits: &Limits,
-    sink: &mut S,
-) -> Result<bool, Error> {
-    const WHAT: What = What::Attachments;
-    let mut lead = r.byte(WHAT)?;
-    while lead == b'C' {
-        class_definition(r, tables, limits, sink)?;
-        lead = r.byte(WHAT)?;
-    }
-    match lead {
-        b'N' => Ok(false),
-        b'H' | b'M' => {
-            let at = r.at() - 1;
-            let (map, _) = container(r, lead, tables, limits.four_byte_utf8)?;
-            tables.objects += 1;
-            sink.begin(map).map_err(|kind| Error::new(at, WHAT, kind))?;
-            Ok(true)
-        }
-        _ => Err(unexpected(r, lead, WHAT)),
-    }
-}
-
-/// The container whose lead byte was `lead`, and how many values it has (or an `OPEN_..`).
-#[inline(always)]
-fn container<'a>(
-    r: &mut Reader<'a>,
-    lead: u8,
-    tables: &mut Tables,
-    four: bool,
-) -> Result<(Container<'a>, u32), Error> {
-    Ok(match lead {
-        0x60..=0x6f | b'O' => {
-            let class = match lead {
-                b'O' => index(r, tables.classes.len() as u32, What::ClassIndex)?,
-                _ => u32::from(lead - 0x60),
-            };
-            let Some(fields) = tables.classes.get(class as usize) else {
-                return Err(Error::new(
-                    r.at() - 1,
-                    What::ClassIndex,
-                    ErrorKind::BadIndex,
-                ));
-            };
-            (
-                Container::Object(class),
-                room_for(r, fields, What::FieldCount)?,
-            )
-        }
-        b'H' => (Container::Map(Type::None), OPEN_MAP_AT_KEY),
-        b'M' => (Container::Map(read_type(r, tables, four)?), OPEN_MAP_AT_KEY),
-        0x78..=0x7f => (
-            Container::List(Type::None),
-            room_for(r, u32::from(lead & 7), What::ListLength)?,
-        ),
-        0x70..=0x77 => {
-            let name = read_type(r, tables, four)?;
-            (
-                Container::List(name),
-                room_for(r, u32::from(lead & 7), What::ListLength)?,
-            )
-        }
-        b'X' => (Container::List(Type::None), count(r, What::ListLength)?),
-        b'V' => {
-            let name = read_type(r, tables, four)?;
-            (Container::List(name), count(r, What::ListLength)?)
-        }
-        b'U' => (Container::List(read_type(r, tables, four)?), OPEN_LIST),
-        // What is left is `W`.
-        _ => (Container::List(Type::None), OPEN_LIST),
-    })
-}
-
-/// A name, which joins the table of types, or the index of one.
-#[inline(always)]
-fn read_type<'a>(r: &mut Reader<'a>, tables: &mut Tables, four: bool) -> Result<Type<'a>, Error> {
-    let mut slow = *r;
-    let found = read_type_slowly(&mut slow, tables, four)?;
-    *r = slow;
-    Ok(found)
-}
-
-#[inline(never)]
-fn read_type_slowly<'a>(
-    r: &mut Reader<'a>,
-    tables: &mut Tables,
-    four: bool,
-) -> Result<Type<'a>, Error> {
-    match r.peek() {
-        Some(0x00..=0x1f | 0x30..=0x33 | b'R' | b'S') => {
-            tables.types += 1;
-            Ok(Type::Name(string::read(r, four, What::Type)?))
-        }
-        _ => Ok(Type::Index(index(r, tables.types, What::Type)?)),
-    }
-}
-
-/// The reader is behind the `C`.
-#[cold]
-fn class_definition<'a, S: Sink<'a>>(
-    r: &mut Reader<'a>,
-    tables: &mut Tables,
-    limits: &Limits,
-    sink: &mut S,
-) -> Result<(), Error> {
-    const WHAT: What = What::ClassDefinition;
-    if tables.classes.len() >= limits.max_classes as usize {
-        return Err(r.error(WHAT, ErrorKind::Limit(Limit::Classes)));
-    }
-    let name = string::read(r, limits.four_byte_utf8, WHAT)?;
-    let fields = count(r, What::FieldCount)?;
-    sink.class(name, fields);
-    for _ in 0..fields {
-        sink.field(string::read(r, limits.four_byte_utf8, WHAT)?);
-    }
-    tables.classes.push(fields);
-    Ok(())
-}
-
-/// Every value takes a byte, so a count above the bytes that are left cannot be true.
-#[inline]
-fn room_for(r: &Reader<'_>, count: u32, what: What) -> Result<u32, Error> {
-    if count as usize > r.left() {
-        Err(r.short(what))
-    } else {
-        Ok(count)
-    }
-}
-
-/// A number of values to come.
-#[inline(always)]
-fn count(r: &mut Reader<'_>, what: What) -> Result<u32, Error> {
-    let at = r.at();
-    match u32::try_from(read_int(r, what)?) {
-        Ok(count) => room_for(r, count, what),
-        Err(_) => Err(Error::new(at, what, ErrorKind::NegativeLength)),
-    }
-}
-
-/// An int from 0 up to, not including, `bound`.
-#[inline(always)]
-fn index(r: &mut Reader<'_>, bound: u32, what: What) -> Result<u32, Error> {
-    let at = r.at();
-    match u32::try_from(read_int(r, what)?) {
-        Ok(index) if index < bound => Ok(index),
-        _ => Err(Error::new(at, what, ErrorKind::BadIndex)),
-    }
-}
-
-/// Reads an int in any of its forms.
-#[inline(always)]
-pub(crate) fn read_int(r: &mut Reader<'_>, what: What) -> Result<i32, Error> {
-    match r.byte(what)? {
-        lead @ (0x80..=0xd7 | b'I') => int_after(r, lead, what),
-        lead => Err(unexpected(r, lead, what)),
-    }
-}
-
-#[inline(always)]
-fn int_after(r: &mut Reader<'_>, lead: u8, what: What) -> Result<i32, Error> {
-    Ok(match lead {
-        0x80..=0xbf => i32::from(lead) - 0x90,
-        0xc0..=0xcf => (i32::from(lead) - 0xc8) << 8 | i32::from(r.byte(what)?),
-        0xd0..=0xd7 => {
-            (i32::from(lead) - 0xd4) << 16 | i32::from(u16::from_be_bytes(r.array(what)?))
-        }
-        _ => i32::from_be_bytes(r.array(what)?),
-    })
-}
-
-#[inline(always)]
-fn long_after(r: &mut Reader<'_>, lead: u8) -> Result<i64, Error> {
-    const WHAT: What = What::Long;
-    Ok(match lead {
-        0xd8..=0xef => i64::from(lead) - 0xe0,
-        0xf0..=0xff => (i64::from(lead) - 0xf8) << 8 | i64::from(r.byte(WHAT)?),
-        0x38..=0x3f => {
-            (i64::from(lead) - 0x3c) << 16 | i64::from(u16::from_be_bytes(r.array(WHAT)?))
-        }
-        b'Y' => i64::from(i32::from_be_bytes(r.array(WHAT)?)),
-        _ => i64::from_be_bytes(r.array(WHAT)?),
-    })
-}
-
-#[inline(always)]
-fn double_after(r: &mut Reader<'_>, lead: u8) -> Result<f64, Error> {
-    const WHAT: What = What::Double;
-    Ok(match lead {
-        0x5b => 0.0,
-        0x5c => 1.0,
-        0x5d => f64::from(i8::from_be_bytes(r.array(WHAT)?)),
-        0x5e => f64::from(i16::from_be_bytes(r.array(WHAT)?)),
-        // As Java computes it: a product, not a quotient.
-        0x5f => 0.001 * f64::from(i32::from_be_bytes(r.array(WHAT)?)),
-        _ => f64::from_be_bytes(r.array(WHAT)?),
-    })
 }
 
 #[cfg(test)]

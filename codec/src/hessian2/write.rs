@@ -8,6 +8,7 @@ use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
 use crate::hessian2::Binary;
+use crate::out::Out;
 use crate::text::Text;
 
 /// Longest chunk of a string, in UTF-16 units (`Hessian2Output.writeString`).
@@ -221,6 +222,12 @@ impl<'a> Writer<'a> {
         }
     }
 
+    /// Puts bytes in the place of others that were written.
+    #[cfg(feature = "serde")]
+    pub(crate) fn replace(&mut self, place: core::ops::Range<usize>, bytes: &[u8]) {
+        self.bytes.splice(place, bytes.iter().copied());
+    }
+
     /// A name that is named again takes an index too; the first one is used.
     fn learn_type(&mut self, name: Text<'a>) {
         self.types.entry(name).or_insert(self.types_len);
@@ -234,7 +241,7 @@ impl<'a> Writer<'a> {
 }
 
 /// Appends a string.
-pub(crate) fn push_string(out: &mut Vec<u8>, text: Text<'_>) {
+pub(crate) fn push_string(out: &mut impl Out, text: Text<'_>) {
     match text.as_cesu8_bytes() {
         Some(bytes) => push_cesu8(out, bytes),
         None => {
@@ -245,7 +252,7 @@ pub(crate) fn push_string(out: &mut Vec<u8>, text: Text<'_>) {
     }
 }
 
-fn push_cesu8(out: &mut Vec<u8>, mut bytes: &[u8]) {
+fn push_cesu8(out: &mut impl Out, mut bytes: &[u8]) {
     // Validated sequences have one lead each, and each is one unit.
     let mut units = leads(bytes);
     while units > STRING_CHUNK {
@@ -255,18 +262,18 @@ fn push_cesu8(out: &mut Vec<u8>, mut bytes: &[u8]) {
         if let Some([0xed, 0xa0..=0xaf, _]) = bytes[..end].last_chunk::<3>() {
             (chunk, end) = (chunk - 1, end - 3);
         }
-        out.push(b'R');
-        out.extend((chunk as u16).to_be_bytes());
-        out.extend_from_slice(&bytes[..end]);
+        out.byte(b'R');
+        out.bytes(&(chunk as u16).to_be_bytes());
+        out.bytes(&bytes[..end]);
         (units, bytes) = (units - chunk, &bytes[end..]);
     }
     let [high, low] = (units as u16).to_be_bytes();
     match units {
-        0..0x20 => out.push(low),
-        0x20..0x400 => out.extend([0x30 + high, low]),
-        _ => out.extend([b'S', high, low]),
+        0..0x20 => out.byte(low),
+        0x20..0x400 => out.bytes(&[0x30 + high, low]),
+        _ => out.bytes(&[b'S', high, low]),
     }
-    out.extend_from_slice(bytes);
+    out.bytes(bytes);
 }
 
 const fn is_lead(byte: u8) -> bool {
@@ -299,7 +306,7 @@ fn nth_lead(bytes: &[u8], n: usize) -> usize {
 }
 
 /// Appends a UTF-16 unit as a sequence of its own.
-fn push_unit(out: &mut Vec<u8>, unit: u16) {
+pub(crate) fn push_unit(out: &mut Vec<u8>, unit: u16) {
     let [top, middle, low] = [unit >> 12, unit >> 6 & 0x3f, unit & 0x3f].map(|n| n as u8);
     match unit {
         0..0x80 => out.push(unit as u8),

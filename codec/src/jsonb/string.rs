@@ -1,9 +1,11 @@
 //! Strings, ints and lengths of JSONB, and Dubbo's framing of each value.
 
+use alloc::string::String;
 use alloc::vec::Vec;
 
 use crate::error::{Error, ErrorKind, What};
-use crate::jsonb::{NULL, SHORT_ASCII};
+use crate::jsonb::{GB18030, NULL, SHORT_ASCII};
+use crate::out::Out;
 use crate::reader::Reader;
 use crate::text::{Encoding, Text};
 
@@ -54,8 +56,14 @@ pub(crate) fn string_after<'a>(
         0x7b => (length(r, what)?, Encoding::Utf16Be),
         0x7c => (length(r, what)?, Encoding::Utf16Le),
         0x7d => (length(r, what)?, Encoding::Utf16Be),
-        // A Chinese national encoding, whose tables are not worth their size here.
-        0x7e => return Err(Error::new(at - 1, what, ErrorKind::Unsupported)),
+        GB18030 => {
+            let bytes = gb18030(r, what)?;
+            // ASCII is ASCII in it, and nothing else decodes to ASCII.
+            return match bytes.is_ascii() {
+                true => Ok(Text::of(bytes, Encoding::Latin1)),
+                false => Err(Error::new(at - 1, what, ErrorKind::Unsupported)),
+            };
+        }
         _ => return Err(Error::new(at - 1, what, ErrorKind::UnexpectedByte(lead))),
     };
     let start = r.at();
@@ -76,6 +84,12 @@ pub(crate) fn string_after<'a>(
         _ => Text::of(bytes, encoding),
     };
     Ok(text)
+}
+
+/// The bytes of a text in GB18030, whose lead has been read.
+pub(crate) fn gb18030<'a>(r: &mut Reader<'a>, what: What) -> Result<&'a [u8], Error> {
+    let len = length(r, what)?;
+    r.take(len, what)
 }
 
 /// A number of bytes or values to come: an int that is not negative and not above what is left.
@@ -127,34 +141,93 @@ pub(crate) fn long_after(r: &mut Reader<'_>, lead: u8, what: What) -> Result<Opt
 }
 
 /// Appends an int as fastjson2 packs it.
-pub(crate) fn push_int(out: &mut Vec<u8>, value: i32) {
+pub(crate) fn push_int(out: &mut impl Out, value: i32) {
     let [a, b, c, d] = value.to_be_bytes();
     match value {
-        -0x10..=0x2f => out.push(value as u8),
-        -0x800..=0x7ff => out.extend([(0x38 + (value >> 8)) as u8, d]),
-        -0x40000..=0x3ffff => out.extend([(0x44 + (value >> 16)) as u8, c, d]),
-        _ => out.extend([0x48, a, b, c, d]),
+        -0x10..=0x2f => out.byte(value as u8),
+        -0x800..=0x7ff => out.bytes(&[(0x38 + (value >> 8)) as u8, d]),
+        -0x40000..=0x3ffff => out.bytes(&[(0x44 + (value >> 16)) as u8, c, d]),
+        _ => out.bytes(&[0x48, a, b, c, d]),
     }
 }
 
 /// Appends a string: ASCII as such, other text as UTF-8, and what has no UTF-8 as UTF-16.
-pub(crate) fn push_text(out: &mut Vec<u8>, text: Text<'_>) {
-    let mut utf8 = alloc::string::String::new();
-    for c in text.chars() {
-        let Ok(c) = c else {
-            let bytes: Vec<u8> = text.units().flat_map(u16::to_le_bytes).collect();
-            out.push(0x7c);
-            push_int(out, bytes.len() as i32);
-            return out.extend(bytes);
-        };
-        utf8.push(c);
+pub(crate) fn push_text(out: &mut impl Out, text: Text<'_>) {
+    if let Some(text) = text.as_str() {
+        return push_str(out, text);
     }
-    match (utf8.is_ascii(), utf8.len()) {
-        (true, len @ 0..=47) => out.push(SHORT_ASCII + len as u8),
+    let whole: Result<String, u16> = text.chars().collect();
+    match whole {
+        Ok(text) => push_str(out, &text),
+        Err(_) => {
+            let bytes: Vec<u8> = text.units().flat_map(u16::to_le_bytes).collect();
+            out.byte(0x7c);
+            push_int(out, bytes.len() as i32);
+            out.bytes(&bytes);
+        }
+    }
+}
+
+fn push_str(out: &mut impl Out, text: &str) {
+    match (text.is_ascii(), text.len()) {
+        (true, len @ 0..=47) => out.byte(SHORT_ASCII + len as u8),
         (ascii, len) => {
-            out.push(if ascii { 0x79 } else { 0x7a });
+            out.byte(if ascii { 0x79 } else { 0x7a });
             push_int(out, len as i32);
         }
     }
-    out.extend(utf8.into_bytes());
+    out.bytes(text.as_bytes());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Limits;
+    use crate::jsonb::{Value, decode, encode};
+
+    fn value(bytes: &[u8]) -> Value<'_> {
+        decode(bytes, &Limits::default()).unwrap()
+    }
+
+    /// The encodings are Python's, the leads and lengths as `JSONWriterJSONB` writes them.
+    #[test]
+    fn one_text_in_every_encoding() {
+        for bytes in [
+            &b"\x7a\x0a\xc3\xa9\xe4\xb8\xad\xf0\x9f\x98\x80!"[..],
+            b"\x7b\x0c\xfe\xff\0\xe9\x4e\x2d\xd8\x3d\xde\x00\0!",
+            b"\x7b\x0c\xff\xfe\xe9\0\x2d\x4e\x3d\xd8\x00\xde!\0",
+            b"\x7b\x0a\0\xe9\x4e\x2d\xd8\x3d\xde\x00\0!",
+            b"\x7c\x0a\xe9\0\x2d\x4e\x3d\xd8\x00\xde!\0",
+            b"\x7d\x0a\0\xe9\x4e\x2d\xd8\x3d\xde\x00\0!",
+        ] {
+            assert_eq!(value(bytes), Value::String("é中😀!".into()), "{bytes:x?}");
+        }
+        assert_eq!(value(b"\x7c\x02\x3d\xd8").to_json(), "\"\\ud83d\"");
+        let odd = decode(b"\x7c\x03abc", &Limits::default()).unwrap_err();
+        assert_eq!((odd.at(), odd.kind()), (5, ErrorKind::BadText));
+    }
+
+    /// "中文" in GB18030 is d6 d0 ce c4.
+    #[test]
+    fn gb18030_is_bytes_unless_it_is_ascii() {
+        let bytes = b"\x7e\x04\xd6\xd0\xce\xc4";
+        assert_eq!(value(bytes), Value::Gb18030(b"\xd6\xd0\xce\xc4"));
+        assert_eq!(value(bytes).to_json(), r#"{"$gb18030":"d6d0cec4"}"#);
+        assert_eq!(encode(&value(bytes)), bytes);
+        assert_eq!(value(b"\x7e\x05group"), Value::String("group".into()));
+        // As a key it names nothing that is looked for; around it all is seen.
+        let map = b"\xa6\x7e\x02\xd6\xd0\x4aa\x7e\x05group\x4ag\xa5";
+        let key = Value::Gb18030(b"\xd6\xd0");
+        let pairs = [[key, "a".into()], ["group".into(), "g".into()]];
+        assert_eq!(value(map), Value::Object(pairs.into()));
+        let mut r = Reader::new(bytes);
+        let refused = optional_string(&mut r, What::MethodName).unwrap_err();
+        assert_eq!((refused.at(), refused.kind()), (0, ErrorKind::Unsupported));
+    }
+
+    impl<'a> From<&'a str> for Value<'a> {
+        fn from(text: &'a str) -> Self {
+            Value::String(text.into())
+        }
+    }
 }

@@ -11,7 +11,7 @@ use alloc::vec::Vec;
 use crate::error::{Error, ErrorKind, Limit, Limits, What};
 use crate::jsonb::string::{push_int, push_text};
 use crate::jsonb::walk::{Calendar, Scalar, Sink, Symbol, Unscaled, walk};
-use crate::jsonb::{NULL, OBJECT, OBJECT_END};
+use crate::jsonb::{GB18030, NULL, OBJECT, OBJECT_END};
 use crate::reader::Reader;
 use crate::text::Text;
 
@@ -39,6 +39,8 @@ pub enum Value<'a> {
     Char(u16),
     /// `String`.
     String(Text<'a>),
+    /// `String` in the encoding GB18030, if it is not ASCII: its bytes, which are not looked into.
+    Gb18030(&'a [u8]),
     /// `byte[]`.
     Binary(&'a [u8]),
     /// `BigInteger` of the size of a long.
@@ -144,6 +146,7 @@ impl<'a> Sink<'a> for Builder<'a> {
             Scalar::Double(value) => Value::Double(value),
             Scalar::Char(unit) => Value::Char(unit),
             Scalar::String(text) => Value::String(text),
+            Scalar::Gb18030(bytes) => Value::Gb18030(bytes),
             Scalar::Symbol(symbol) => Value::String(self.resolve(symbol)?),
             Scalar::Reference(path) => Value::Reference(path),
             Scalar::Binary(bytes) => Value::Binary(bytes),
@@ -241,6 +244,7 @@ fn push_scalar(out: &mut Vec<u8>, value: &Value<'_>) {
             push_int(out, i32::from(unit));
         }
         Value::String(text) => push_text(out, text),
+        Value::Gb18030(bytes) => push_bytes(out, GB18030, bytes),
         Value::Binary(bytes) => push_bytes(out, 0x91, bytes),
         Value::BigInt(bytes) => push_bytes(out, 0xbb, bytes),
         Value::BigLong(value) => {

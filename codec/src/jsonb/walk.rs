@@ -2,17 +2,16 @@
 //!
 //! The twin of Hessian's walk, with the same shape: no recursion, `()` is the sink that skips.
 
-use crate::body::Entries;
 use crate::error::{Error, ErrorKind, Limit, Limits, What};
 use crate::inline::Inline;
-use crate::jsonb::string::{int_after, length, long_after, read_int, string_after};
-use crate::jsonb::{NULL, OBJECT, OBJECT_END};
+use crate::jsonb::string::{gb18030, int_after, length, long_after, read_int, string_after};
+use crate::jsonb::{GB18030, NULL, OBJECT, OBJECT_END};
 use crate::reader::Reader;
-use crate::text::Text;
+use crate::text::{Encoding, Text};
 
-const SYMBOL: u8 = 0x7f;
-const TYPED: u8 = 0x92;
-const REFERENCE: u8 = 0x93;
+pub(super) const SYMBOL: u8 = 0x7f;
+pub(super) const TYPED: u8 = 0x92;
+pub(super) const REFERENCE: u8 = 0x93;
 
 /// Receives what a walk finds. All methods default to doing nothing.
 #[expect(unused_variables, reason = "the defaults ignore what they are told")]
@@ -59,6 +58,8 @@ pub(crate) enum Scalar<'a> {
     Double(f64),
     Char(u16),
     String(Text<'a>),
+    /// Text in GB18030 that is not ASCII.
+    Gb18030(&'a [u8]),
     Symbol(Symbol<'a>),
     /// A path to a value that came before.
     Reference(Text<'a>),
@@ -164,7 +165,7 @@ fn room_for(r: &Reader<'_>, count: usize) -> Result<u32, Error> {
 }
 
 /// The reader is behind the lead of a symbol or type: a name and a number, or a number alone.
-fn symbol<'a>(r: &mut Reader<'a>, what: What) -> Result<Symbol<'a>, Error> {
+pub(super) fn symbol<'a>(r: &mut Reader<'a>, what: What) -> Result<Symbol<'a>, Error> {
     let lead = r.byte(what)?;
     if let Some(number) = int_after(r, lead, what)? {
         return Ok(Symbol { name: None, number });
@@ -186,10 +187,12 @@ fn scalar_after<'a>(r: &mut Reader<'a>, lead: u8) -> Result<Scalar<'a>, Error> {
     }
     Ok(match lead {
         0x49..=0x7d => Scalar::String(string_after(r, lead, What::String)?),
-        0x7e => {
-            let len = length(r, What::String)?;
-            r.take(len, What::String)?;
-            return Err(Error::new(r.at(), What::String, ErrorKind::Unsupported));
+        GB18030 => {
+            let bytes = gb18030(r, What::String)?;
+            match bytes.is_ascii() {
+                true => Scalar::String(Text::of(bytes, Encoding::Latin1)),
+                false => Scalar::Gb18030(bytes),
+            }
         }
         SYMBOL => Scalar::Symbol(symbol(r, What::Symbol)?),
         0x90 => Scalar::Char(read_int(r, WHAT)? as u16),
@@ -292,73 +295,6 @@ fn calendar<'a>(r: &mut Reader<'a>, lead: u8) -> Result<Calendar<'a>, Error> {
     Ok(found)
 }
 
-/// Passes over a map of attachments, all of what the reader has, and remembers where each one is.
-pub(crate) fn entries(r: &mut Reader<'_>, limits: &Limits) -> Result<Entries, Error> {
-    const WHAT: What = What::Attachments;
-    let mut entries = Entries::at(r.at());
-    let mut lead = r.byte(WHAT)?;
-    if lead == TYPED {
-        symbol(r, What::Type)?;
-        lead = r.byte(WHAT)?;
-    }
-    match lead {
-        NULL => {}
-        OBJECT => {
-            entries.first = r.at() as u32;
-            while r.peek() != Some(OBJECT_END) {
-                let key = r.at();
-                entry_name(r, limits)?;
-                let value = r.at();
-                // Java reads no symbol where a value stands.
-                if let Some(SYMBOL) = r.peek() {
-                    return Err(r.error(WHAT, ErrorKind::UnexpectedByte(SYMBOL)));
-                }
-                walk(r, limits, &mut ())?;
-                entries.push(key, value, limits)?;
-            }
-            entries.end = r.at() as u32;
-            r.byte(WHAT)?;
-        }
-        _ => {
-            return Err(Error::new(
-                r.at() - 1,
-                WHAT,
-                ErrorKind::UnexpectedByte(lead),
-            ));
-        }
-    }
-    entries.after = r.at() as u32;
-    Ok(entries)
-}
-
-/// The name of an attachment: text, which may be a symbol, or a number or null, which names nothing
-/// that Dubbo looks for. What Java might resolve to text in another way is refused, so that nobody
-/// can hide a name.
-fn entry_name(r: &mut Reader<'_>, limits: &Limits) -> Result<(), Error> {
-    match r.peek() {
-        Some(lead @ (TYPED | REFERENCE | 0x90 | 0x94..=0xa4 | OBJECT)) => {
-            Err(r.error(What::AttachmentKey, ErrorKind::UnexpectedByte(lead)))
-        }
-        _ => walk(r, limits, &mut ()),
-    }
-}
-
-/// The name that `bytes` are; a symbol that is a number only has none here.
-pub(crate) fn name(bytes: &[u8]) -> Option<Symbol<'_>> {
-    let mut r = Reader::new(bytes);
-    match r.byte(What::AttachmentKey).ok()? {
-        SYMBOL => symbol(&mut r, What::Symbol).ok(),
-        lead => {
-            let name = Some(string_after(&mut r, lead, What::AttachmentKey).ok()?);
-            // No symbol has this number: they count from 0.
-            Some(Symbol {
-                name,
-                number: i32::MIN,
-            })
-        }
-    }
-}
-
 /// A byte, as Dubbo writes the flag of a response; an int is taken too.
 pub(crate) fn read_byte(r: &mut Reader<'_>, what: What) -> Result<i32, Error> {
     let at = r.at();
@@ -375,57 +311,4 @@ pub(crate) fn scalar(bytes: &[u8]) -> Option<Scalar<'_>> {
     let mut r = Reader::new(bytes);
     let lead = r.byte(What::Value).ok()?;
     scalar_after(&mut r, lead).ok()
-}
-
-/// Something in a value that matters to those around it.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Part {
-    /// An array or object.
-    Container,
-    /// A symbol or type that gets a number.
-    Definition,
-    /// A symbol or type that is meant by its number.
-    Use,
-    /// A path to another value.
-    Path,
-}
-
-/// Folds over the parts of a value that was walked over before.
-pub(crate) fn facts<T: Copy>(value: &[u8], start: T, fold: impl Fn(T, Part) -> T) -> T {
-    struct Collect<T, F>(T, F);
-    impl<T: Copy, F: Fn(T, Part) -> T> Collect<T, F> {
-        fn see(&mut self, part: Part) -> Result<(), ErrorKind> {
-            self.0 = (self.1)(self.0, part);
-            Ok(())
-        }
-    }
-    impl<'a, T: Copy, F: Fn(T, Part) -> T> Sink<'a> for Collect<T, F> {
-        fn scalar(&mut self, value: Scalar<'a>) -> Result<(), ErrorKind> {
-            match value {
-                Scalar::Symbol(Symbol { name: Some(_), .. }) => self.see(Part::Definition),
-                Scalar::Symbol(_) => self.see(Part::Use),
-                Scalar::Reference(_) => self.see(Part::Path),
-                _ => Ok(()),
-            }
-        }
-        fn typed(&mut self, class: Symbol<'a>) -> Result<(), ErrorKind> {
-            self.see(if class.name.is_some() {
-                Part::Definition
-            } else {
-                Part::Use
-            })
-        }
-        fn begin(&mut self, _: bool) -> Result<(), ErrorKind> {
-            self.see(Part::Container)
-        }
-    }
-    let mut collect = Collect(start, fold);
-    let limits = Limits {
-        max_depth: Limits::DEPTH_CEILING,
-        ..Limits::default()
-    };
-    // It was walked over before, so it ends well; what an error hid would be refused there.
-    match walk(&mut Reader::new(value), &limits, &mut collect) {
-        Ok(()) | Err(_) => collect.0,
-    }
 }

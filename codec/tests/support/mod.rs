@@ -24,29 +24,47 @@ pub struct Recorded {
     pub meaning: String,
 }
 
+/// Consumer and provider of one version, and of two.
+const FILES: [&str; 13] = [
+    "dubbo-2.6.12.tsv",
+    "dubbo-2.7.23.tsv",
+    "dubbo-3.1.11.tsv",
+    "dubbo-3.2.16.tsv",
+    "dubbo-3.3.6.tsv",
+    "dubbo-2.6.12-to-2.7.23.tsv",
+    "dubbo-2.6.12-to-3.3.6.tsv",
+    "dubbo-2.7.23-to-3.2.16.tsv",
+    "dubbo-3.1.11-to-2.6.12.tsv",
+    "dubbo-3.2.16-to-2.7.23.tsv",
+    "dubbo-3.2.16-to-3.3.6.tsv",
+    "dubbo-3.3.6-to-2.6.12.tsv",
+    "dubbo-3.3.6-to-3.2.16.tsv",
+];
+
 /// All recorded frames.
 pub fn recorded() -> Vec<Recorded> {
-    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/frames");
-    let mut frames = Vec::new();
-    for version in ["2.6.12", "2.7.23", "3.1.11", "3.2.16", "3.3.6"] {
-        let file = format!("dubbo-{version}.tsv");
-        let lines = std::fs::read_to_string(dir.join(&file)).expect("a fixture");
-        frames.extend(lines.lines().map(|line| {
-            let [case, side, frame, meaning] = line.split('\t').collect::<Vec<_>>()[..] else {
-                panic!("{file}: not four columns: {line}");
-            };
-            let (file, case, meaning) = (file.clone(), case.into(), meaning.into());
-            Recorded {
-                file,
-                case,
-                side: side.chars().next().unwrap(),
-                bytes: unhex(frame),
-                meaning,
-            }
-        }));
-    }
-    assert!(frames.len() > 400, "only {} recorded frames", frames.len());
+    let frames: Vec<Recorded> = FILES.into_iter().flat_map(read).collect();
+    assert!(frames.len() > 600, "only {} recorded frames", frames.len());
     frames
+}
+
+/// The frames of one file of `fixtures/frames`.
+pub fn read(file: &str) -> Vec<Recorded> {
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/frames");
+    let lines = std::fs::read_to_string(dir.join(file)).expect("a fixture");
+    let parse = |line: &str| {
+        let [case, side, frame, meaning] = line.split('\t').collect::<Vec<_>>()[..] else {
+            panic!("{file}: not four columns: {line}");
+        };
+        Recorded {
+            file: file.into(),
+            case: case.into(),
+            side: side.chars().next().unwrap(),
+            bytes: unhex(frame),
+            meaning: meaning.into(),
+        }
+    };
+    lines.lines().map(parse).collect()
 }
 
 /// The frames of one case of one version.

@@ -84,6 +84,12 @@ impl Connection {
         (MAX_31 + 2).saturating_sub(self.next_id) / 2
     }
 
+    /// As if all streams before `id` had been opened and had ended.
+    #[cfg(test)]
+    pub(crate) const fn skip_to(&mut self, id: u32) {
+        self.next_id = id;
+    }
+
     /// Whether the peer takes a header list of this size.
     pub const fn admits(&self, head: &HeaderList) -> bool {
         head.size() <= self.peer.header_list as usize
@@ -168,6 +174,13 @@ impl Connection {
         self.streams
             .peek(key)
             .map_or(0, super::stream::Stream::waiting)
+    }
+
+    /// The stream of which most bytes wait.
+    pub fn most_waiting(&self) -> Option<StreamKey> {
+        let waiting = self.streams.keys().map(|key| (self.waiting_of(key), key));
+        let most = waiting.max_by_key(|(bytes, _)| *bytes);
+        most.filter(|(bytes, _)| *bytes > 0).map(|(_, key)| key)
     }
 
     /// How much a new stream could send at once.

@@ -22,6 +22,7 @@ use crate::metrics::{Counter, Event, Gauge};
 use crate::timer::{self, Alarm};
 use crate::to_http2::DubboToHttp2;
 use crate::translate::Close;
+use crate::worker;
 
 /// The event of the hook `scheduled` that asks for what is waiting.
 const FLUSH: u64 = 0;
@@ -128,7 +129,10 @@ impl Translate {
         let Some(scheduler) = envoy.scheduler else {
             return;
         };
-        self.alarm.set(outcome.deadline, scheduler);
+        worker::tick(timer::now());
+        let deadlines = [outcome.deadline, worker::next_deadline()];
+        let deadline = deadlines.into_iter().flatten().min();
+        self.alarm.set(deadline, scheduler);
         let later = outcome.waiting || (outcome.close.is_some() && writing);
         if later && !self.flushing.replace(true) {
             scheduler.commit(FLUSH);

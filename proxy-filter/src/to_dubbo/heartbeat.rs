@@ -40,8 +40,8 @@ impl Heartbeat {
 
     pub(super) fn deadline(&self) -> Option<Millis> {
         let wait = match self.asked {
-            None => self.heard + self.every,
-            Some(asked) => asked + 2 * self.every,
+            None => self.heard.saturating_add(self.every),
+            Some(asked) => asked.saturating_add(2 * self.every),
         };
         (self.every > 0).then_some(wait)
     }

@@ -37,7 +37,7 @@ impl DubboToHttp2 {
             return;
         }
         self.count(Counter::Drains);
-        self.drain = Drain::Until(self.now + Millis::from(self.config.drain_ms));
+        self.drain = Drain::Until(self.now.saturating_add(self.config.drain_ms.into()));
         let event = read_only(self.serialization);
         self.to_dubbo.extend_from_slice(&event);
     }
@@ -71,8 +71,34 @@ fn read_only(serialization: Serialization) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
+    use crate::config::Config;
     use crate::recorded;
+
+    /// Long before the last stream id, the application is told; its calls still go.
+    #[test]
+    fn ids_that_end_drain() {
+        let mut half = DubboToHttp2::new(Arc::new(Config::default()), 5);
+        half.from_http2(&[0, 0, 0, 4, 0, 0, 0, 0, 0]);
+        half.http2
+            .skip_to(0x7fff_ffff - 2 * super::super::LAST_STREAMS);
+        let call = recorded::request("3.3.6", "hello");
+        half.from_dubbo(&call);
+        assert_eq!((half.to_dubbo().len(), half.drain.deadline()), (0, None));
+        half.from_dubbo(&with_id(&call, 1));
+        assert_eq!(*half.to_dubbo(), read_only(Serialization::HESSIAN2));
+        assert_eq!(half.drain.deadline(), Some(10_005));
+        half.from_dubbo(&with_id(&call, 2));
+        assert_eq!((half.flights.len(), half.closing()), (3, None));
+    }
+
+    fn with_id(call: &[u8], id: i64) -> Vec<u8> {
+        let mut call = call.to_vec();
+        dubbo_codec::set_request_id(&mut call, id);
+        call
+    }
 
     /// As Java sends them, but for the id.
     #[test]

@@ -137,18 +137,4 @@ impl Flights {
     pub(super) fn streams(&self) -> Vec<StreamKey> {
         self.slots.iter().flatten().map(|f| f.stream).collect()
     }
-
-    /// For tests: the slots agree with the sums.
-    #[cfg(test)]
-    pub(super) fn check(&self) {
-        let open: Vec<_> = self.slots.iter().flatten().collect();
-        assert_eq!(open.len(), self.len);
-        let two_way = open.iter().filter(|flight| flight.call.two_way()).count();
-        assert_eq!(two_way, self.two_way);
-        let gathered: usize = open.iter().map(|flight| flight.answer.body.len()).sum();
-        assert_eq!(gathered, self.gathered);
-        let streams: std::collections::HashSet<_> =
-            open.iter().map(|flight| flight.stream).collect();
-        assert_eq!(streams.len(), open.len());
-    }
 }

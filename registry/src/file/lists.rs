@@ -19,7 +19,7 @@ pub(super) fn lists(
     file: &str,
     reading: &Reading,
 ) -> Result<BTreeMap<Arc<str>, ProviderList>, String> {
-    let Urls(urls) = serde_saphyr::from_str(text).map_err(|error| place(&error))?;
+    let urls = urls(text)?;
     let mut lists: BTreeMap<Arc<str>, ProviderList> = BTreeMap::new();
     for url in urls {
         let parsed = Provider::parse_standalone(url.trim(), reading);
@@ -41,6 +41,15 @@ pub(super) fn lists(
         }
     }
     Ok(lists)
+}
+
+/// The URLs themselves.
+///
+/// # Errors
+/// As [`lists`].
+pub(super) fn urls(text: &str) -> Result<Vec<String>, String> {
+    let Urls(urls) = serde_saphyr::from_str(text).map_err(|error| place(&error))?;
+    Ok(urls)
 }
 
 fn place(error: &serde_saphyr::Error) -> String {

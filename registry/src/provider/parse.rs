@@ -235,7 +235,7 @@ impl<'a> Parameters<'a> {
 }
 
 /// Cuts at `&` and `;`.
-fn pairs(query: &str) -> impl Iterator<Item = &str> {
+pub(crate) fn pairs(query: &str) -> impl Iterator<Item = &str> {
     let ends = memchr::memchr2_iter(b'&', b';', query.as_bytes()).chain([query.len()]);
     let mut start = 0;
     ends.map(move |end| {
@@ -246,7 +246,7 @@ fn pairs(query: &str) -> impl Iterator<Item = &str> {
 }
 
 /// As Dubbo reads a boolean: Java's `Boolean.parseBoolean`.
-fn is_true(text: &str) -> bool {
+pub(crate) fn is_true(text: &str) -> bool {
     text.eq_ignore_ascii_case("true")
 }
 

@@ -342,8 +342,9 @@ fn endpoint_labels(provider: &Provider) -> BTreeMap<String, String> {
         .collect()
 }
 
-/// The namespaces of the http2 lists of all ports, if there is such a port; else as configured.
-fn export_to(key: &ServiceKey, ports: &Ports, mesh: &Mesh) -> Vec<String> {
+/// The namespaces that see a service with these ports, none for all: those of the http2 lists of all
+/// ports, if there is such a port; else as configured.
+pub fn export_to(key: &ServiceKey, ports: &Ports, mesh: &Mesh) -> Vec<String> {
     let dubbo = ports.get(&Protocol::Dubbo).into_iter().flatten();
     let mut namespaces: BTreeSet<Arc<str>> = BTreeSet::new();
     for number in dubbo {

@@ -47,7 +47,7 @@ pub(super) async fn ask(client: Client, root: Root, request: Request) -> Result<
 }
 
 /// Tells an error about one node from one of the connection.
-fn sort<T>(result: Result<T, Error>, path: &str) -> Result<Result<T, Refusal>, Error> {
+pub(super) fn sort<T>(result: Result<T, Error>, path: &str) -> Result<Result<T, Refusal>, Error> {
     match result {
         Ok(value) => Ok(Ok(value)),
         Err(Error::NoNode) => Ok(Err(Refusal::Missing)),

@@ -7,6 +7,7 @@ import java.util.Scanner;
 import org.apache.dubbo.config.ApplicationConfig;
 import org.apache.dubbo.config.ReferenceConfig;
 import org.apache.dubbo.config.RegistryConfig;
+import org.apache.dubbo.rpc.RpcException;
 
 /**
  * Calls a {@link Greeter} or {@link Orders} as the properties file says:
@@ -15,7 +16,8 @@ import org.apache.dubbo.config.RegistryConfig;
  *
  * <p>Prints READY once it has a proxy. One command a line on standard input,
  * {@code METHOD ARGUMENT [KEY=VALUE of an attachment...]}; it prints
- * {@code RESULT value} or {@code THROWN class: message}.
+ * {@code RESULT value} or {@code THROWN class: message}; behind the class stand
+ * the codes of those of it and its causes that are Dubbo's own RpcException.
  */
 public final class Consumer {
     private Consumer() {
@@ -54,8 +56,18 @@ public final class Consumer {
             }
             return "RESULT " + call(proxy, words[0], words.length > 1 ? words[1] : "");
         } catch (Throwable e) {
-            return "THROWN " + e.getClass().getName() + ": " + String.valueOf(e.getMessage()).split("\n")[0];
+            return "THROWN " + e.getClass().getName() + codes(e) + ": " + String.valueOf(e.getMessage()).split("\n")[0];
         }
+    }
+
+    private static String codes(Throwable thrown) {
+        StringBuilder codes = new StringBuilder();
+        for (Throwable e = thrown; e != null; e = e.getCause()) {
+            if (e instanceof RpcException) {
+                codes.append(' ').append(((RpcException) e).getCode());
+            }
+        }
+        return codes.toString();
     }
 
     private static Object call(Object proxy, String method, String argument) throws Exception {

@@ -15,12 +15,28 @@ pub(super) struct Oracle {
 
 /// hessian-lite 3.2.13 and 4.0.4, by the versions of Dubbo that bring them.
 pub(super) fn hessian_lite() -> [Oracle; 2] {
-    ["dubbo-2.7.23", "dubbo-3.3.6"].map(|dubbo| Oracle::start("HessianOracle", dubbo))
+    ["dubbo-2.7.23", "dubbo-3.3.6"].map(|dubbo| Oracle::java("HessianOracle", dubbo))
 }
 
 impl Oracle {
-    /// Compiles the program against a version of Dubbo and starts it.
-    pub(super) fn start(program: &str, dubbo: &str) -> Self {
+    /// `js/oracle.js` with hessian.js.
+    pub(super) fn hessian_js() -> Self {
+        let program = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("oracle/js/oracle.js");
+        Self::start(
+            Command::new("node")
+                .env("NODE_PATH", installed("hessian-js-2.11.0"))
+                .arg(program),
+        )
+    }
+
+    /// `go/main.go` with a version of dubbo-go-hessian2.
+    pub(super) fn hessian_go(version: &str) -> Self {
+        let program = installed(&format!("dubbo-go-hessian2-{version}"));
+        Self::start(&mut Command::new(program))
+    }
+
+    /// Compiles a program of `java/` against a version of Dubbo and starts it.
+    pub(super) fn java(program: &str, dubbo: &str) -> Self {
         let classpath = installed(dubbo);
         let source =
             PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(format!("oracle/java/{program}.java"));
@@ -40,7 +56,8 @@ impl Oracle {
             "{}",
             String::from_utf8_lossy(&javac.stderr)
         );
-        let mut process = Command::new("java")
+        let mut command = Command::new("java");
+        command
             .args([
                 "-Xmx512m",
                 "-Xss2m",
@@ -59,12 +76,17 @@ impl Oracle {
             )
             .arg("-cp")
             .arg(format!("{}:{classpath}", out.display()))
-            .arg(program)
+            .arg(program);
+        Self::start(&mut command)
+    }
+
+    fn start(command: &mut Command) -> Self {
+        let mut process = command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
-            .expect("java");
+            .expect("the oracle starts");
         let input = BufWriter::new(process.stdin.take().expect("a pipe"));
         let output = BufReader::new(process.stdout.take().expect("a pipe"));
         Self {

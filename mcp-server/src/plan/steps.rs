@@ -1,0 +1,116 @@
+//! How to switch a port, and how to switch it back: what to write, in which order. Pure.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use dubbo_registry::installation::{Installation, METADATA_KEY};
+use dubbo_registry::mesh::Mesh;
+use dubbo_registry::ports::{Mode, Ports};
+
+/// How to switch `port`.
+pub(super) fn steps(port: u16, namespaces: &[Arc<str>], mesh: &Mesh) -> Vec<String> {
+    let default = Installation::default();
+    let metadata = &mesh.installation.as_ref().unwrap_or(&default).metadata;
+    let mut steps = vec![format!(
+        "Give the callers in {} the filter: mount its module beside their sidecars and set the proxy \
+         metadata {METADATA_KEY}: \"{metadata}\". A sidecar without it is left alone, Dubbo passes \
+         through it untouched.",
+        names(namespaces)
+    )];
+    let mode = mesh.ports.mode(port);
+    if !matches!(&mode, Mode::Http2(listed) if **listed == *namespaces) {
+        steps.extend(changes(port, namespaces, mesh));
+    }
+    steps.push(format!(
+        "See that it holds: `/clients` shows an ACK and no NACK, `istioctl proxy-config listeners \
+         POD --port {port}` shows 0.0.0.0, and the calls are counted for clusters \
+         `outbound|{port}||….dubbo`, no longer for PassthroughCluster."
+    ));
+    steps
+}
+
+/// What is to be written where.
+fn changes(port: u16, namespaces: &[Arc<str>], mesh: &Mesh) -> Vec<String> {
+    let mut steps = Vec::new();
+    if let Err(refused) = mesh.ports.check(port) {
+        steps.push(format!("Let it listen: {refused}."));
+    }
+    if mesh.ports.mode(port) == Mode::Tcp {
+        let list = list(&[port].into(), namespaces);
+        let observe = match &mesh.installation {
+            Some(there) if !there.observed.is_empty() => format!("add {list} to `filter.observe`"),
+            _ => format!("`filter: {{observe: [{list}]}}` in the configuration"),
+        };
+        steps.push(format!(
+            "Count first: {observe}, `dubbo-mesh check`, and start `dubbo-mesh serve` anew. Nothing is \
+             routed yet. Wait until the counters of the sidecars show the calls that you expect."
+        ));
+    }
+    let filter = match mesh.installation {
+        Some(_) => "",
+        None => ", and `filter: {}` where nothing else is left in that section",
+    };
+    let after = mesh.ports.clone().with_http2([port], namespaces);
+    steps.push(format!(
+        "Switch: take the port off `filter.observe` and write `ports: {{http2: {}}}`{filter}; \
+         `dubbo-mesh check`, and start `dubbo-mesh serve` anew.",
+        lists(&after)
+    ));
+    steps
+}
+
+/// How to switch `port` back.
+pub(super) fn undo(port: u16, mesh: &Mesh) -> Vec<String> {
+    let before = mesh.ports.clone().without_http2(port);
+    vec![
+        format!(
+            "Write `ports: {{http2: {}}}`, `dubbo-mesh check`, and start `dubbo-mesh serve` anew. The \
+             services are TCP again and 0.0.0.0_{port} goes: new connections pass through as before, \
+             open ones when Envoy has drained them.",
+            lists(&before)
+        ),
+        format!(
+            "See that it holds: `istioctl proxy-config listeners POD --port {port}` shows no 0.0.0.0. \
+             Only then take the filter's module away, if you want to."
+        ),
+    ]
+}
+
+/// Every http2 list, as it is written.
+fn lists(ports: &Ports) -> String {
+    let numbers: BTreeSet<u16> = ports.http2_by_namespace().into_values().flatten().collect();
+    let mut lists: BTreeMap<Arc<[Arc<str>]>, BTreeSet<u16>> = BTreeMap::new();
+    for number in numbers {
+        if let Mode::Http2(namespaces) = ports.mode(number) {
+            lists.entry(namespaces).or_default().insert(number);
+        }
+    }
+    let lists: Vec<_> = lists.iter().map(|(n, p)| list(p, n)).collect();
+    format!("[{}]", lists.join(", "))
+}
+
+fn list(ports: &BTreeSet<u16>, namespaces: &[Arc<str>]) -> String {
+    let ports: Vec<_> = ports.iter().map(u16::to_string).collect();
+    let namespaces: Vec<_> = namespaces.iter().map(|name| quoted(name)).collect();
+    format!(
+        "{{ports: [{}], namespaces: [{}]}}",
+        ports.join(", "),
+        namespaces.join(", ")
+    )
+}
+
+/// As YAML takes it.
+fn quoted(name: &str) -> String {
+    match name {
+        "*" => "\"*\"".to_owned(),
+        name => name.to_owned(),
+    }
+}
+
+fn names(namespaces: &[Arc<str>]) -> String {
+    match namespaces {
+        [all] if **all == *"*" => "all namespaces".to_owned(),
+        [one] => format!("namespace {one}"),
+        several => format!("namespaces {}", several.join(", ")),
+    }
+}

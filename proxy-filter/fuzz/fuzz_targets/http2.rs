@@ -1,0 +1,48 @@
+//! However a stream is cut, both roles see the same events in it and send the same bytes.
+#![no_main]
+
+use dubbo_proxy_filter::hpack::HeaderList;
+use dubbo_proxy_filter::http2::{Connection, Event, Limits, PREFACE, Role};
+use libfuzzer_sys::fuzz_target;
+
+/// What happened, with pieces of data joined.
+fn run(role: Role, bytes: &[u8], cut: usize) -> (Vec<String>, Vec<u8>) {
+    let mut connection = Connection::new(role, Limits::default());
+    let mut head = HeaderList::new();
+    head.push(b":status", b"200");
+    let _ = connection.open(&head, true);
+    let (mut told, mut data): (Vec<String>, Vec<u8>) = (vec![], vec![]);
+    let begin = if role == Role::Server { &PREFACE[..] } else { &[] };
+    for mut chunk in std::iter::once(begin).chain(bytes.chunks(cut)) {
+        loop {
+            match connection.next(&mut chunk) {
+                Ok(None) => break,
+                Ok(Some(Event::Data { stream, bytes, end })) => {
+                    data.extend(stream.id().to_be_bytes());
+                    data.extend(bytes);
+                    if end {
+                        connection.send_data(stream, b"answer", true);
+                        told.push(format!("end {}", stream.id()));
+                    }
+                }
+                Ok(Some(Event::Head { stream, end })) => {
+                    connection.send_head(stream, &head, false);
+                    told.push(format!("head {} {end} {:?}", stream.id(), connection.headers().size()));
+                }
+                Ok(Some(other)) => told.push(format!("{other:?}")),
+                Err(error) => {
+                    told.push(error.to_string());
+                    return (told, std::mem::take(connection.out()));
+                }
+            }
+        }
+    }
+    (told, std::mem::take(connection.out()))
+}
+
+fuzz_target!(|input: (bool, u8, Vec<u8>)| {
+    let (server, cut, bytes) = input;
+    let role = if server { Role::Server } else { Role::Client };
+    let whole = run(role, &bytes, bytes.len().max(1));
+    assert_eq!(run(role, &bytes, usize::from(cut) + 1), whole);
+});

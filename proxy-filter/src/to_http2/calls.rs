@@ -1,0 +1,160 @@
+//! Calls of the application: who gets a stream, who waits for one, and who is turned away.
+//!
+//! ```text
+//! frame ─> headers ─> admitted ─> a stream, at once or from the queue
+//!             └ refused    └ turned away: no room for one more, or for so much
+//! ```
+
+use std::sync::Arc;
+
+use dubbo_codec::{Frame, FrameHead, Status};
+
+use super::{DubboToHttp2, LAST_STREAMS};
+use crate::metrics::Counter;
+use crate::request::{self, Call, Refusal};
+use crate::translate::Millis;
+
+/// A call that waits for a stream.
+#[derive(Debug)]
+pub(super) struct Queued {
+    frame: Vec<u8>,
+    since: Millis,
+    deadline: Option<Millis>,
+}
+
+impl DubboToHttp2 {
+    pub(super) fn call(&mut self, frame: &Frame<'_>) {
+        self.serialization = frame.head().serialization;
+        match self.headers_of(frame) {
+            Ok(call) => self.admit(&call, frame),
+            Err(refusal) => self.refuse(&refusal),
+        }
+    }
+
+    /// Puts the headers of a call into `head`.
+    fn headers_of(&mut self, frame: &Frame<'_>) -> Result<Call, Refusal> {
+        let (config, head) = (&self.config, frame.head());
+        self.head.clear();
+        if head.body_len <= config.limits.call_bytes {
+            return request::to_headers(frame, config, &mut self.head);
+        }
+        let whole = frame.body();
+        let call = request::to_headers_of_prefix(head, whole, config, &mut self.head)?;
+        // Nothing is missing that could be asked for.
+        call.ok_or_else(|| Refusal::too_long(head, config.limits.call_bytes))
+    }
+
+    /// A call whose headers are in `head`.
+    pub(super) fn admit(&mut self, call: &Call, frame: &Frame<'_>) {
+        let limits = self.config.limits;
+        let waiting = self.queued_bytes + self.http2.waiting();
+        let room = self.http2.room();
+        let len = frame.bytes().len();
+        if call.two_way() && self.ids.contains(&call.id()) {
+            self.count(Counter::RequestsRefused);
+            let text = "dubbo-mesh: another call with this id has no answer yet";
+            let reply = call.error(Status::BAD_REQUEST, text);
+            return self.tell(&reply);
+        }
+        if self.http2.is_closing() {
+            self.count(Counter::RequestsRefused);
+            let text = "dubbo-mesh: this connection closes, the call was not sent";
+            let reply = call.error(Status::SERVER_ERROR, text);
+            return self.tell(&reply);
+        }
+        if !self.http2.admits(&self.head) {
+            return self.turn_away(call, "dubbo-mesh: more headers than the proxy takes");
+        }
+        if self.flights.len() + self.queue.len() >= limits.calls as usize {
+            return self.turn_away(call, "dubbo-mesh: too many calls on one connection");
+        }
+        let at_once = self.queue.is_empty() && self.http2.can_open();
+        if (!at_once || room < len) && waiting + len > limits.connection_bytes as usize {
+            return self.turn_away(call, "dubbo-mesh: too many bytes wait on one connection");
+        }
+        if call.two_way() {
+            self.ids.insert(call.id());
+        }
+        let deadline = self.deadline(call);
+        if at_once {
+            return self.send(call, frame, self.now, deadline);
+        }
+        self.queued_bytes += len;
+        self.queue.push_back(Queued {
+            frame: frame.bytes().to_vec(),
+            since: self.now,
+            deadline,
+        });
+    }
+
+    fn deadline(&self, call: &Call) -> Option<Millis> {
+        let millis = call
+            .deadline_ms()
+            .filter(|_| self.config.deadline && call.two_way())?;
+        Some(self.now.saturating_add(millis.into()))
+    }
+
+    /// Opens a stream for the call whose headers are in `head`.
+    fn send(&mut self, call: &Call, frame: &Frame<'_>, since: Millis, deadline: Option<Millis>) {
+        let Some(stream) = self.http2.open(&self.head, false) else {
+            self.forget(call);
+            return self.turn_away(call, "dubbo-mesh: no stream for the call");
+        };
+        self.http2.send_data(stream, frame.bytes(), true);
+        self.flights.begin(stream, call, since, deadline);
+        if self.http2.ids_left() < LAST_STREAMS {
+            self.begin_drain();
+        }
+    }
+
+    /// Sends what waits for streams, as far as there are any.
+    pub(super) fn send_queued(&mut self) {
+        while self.http2.can_open()
+            && let Some(queued) = self.queue.pop_front()
+        {
+            self.queued_bytes -= queued.frame.len();
+            self.send_one_queued(&queued);
+        }
+        if self.http2.is_closing() {
+            self.fail_queued("this connection closes, the call was not sent");
+        }
+    }
+
+    fn send_one_queued(&mut self, queued: &Queued) {
+        let config = Arc::clone(&self.config);
+        let Ok(Some(frame)) = Frame::parse(&queued.frame, &config.frames) else {
+            return;
+        };
+        // It was read before, so it can be read.
+        let Ok(call) = self.headers_of(&frame) else {
+            return;
+        };
+        if queued.deadline.is_some_and(|deadline| deadline <= self.now) {
+            self.forget(&call);
+            let text = "dubbo-mesh: the caller's time was up before the call was sent";
+            let reply = call.error(Status::SERVER_TIMEOUT, text);
+            return self.tell(&reply);
+        }
+        self.send(&call, &frame, queued.since, queued.deadline);
+    }
+
+    /// The id of a call is free again.
+    pub(super) fn forget(&mut self, call: &Call) {
+        if call.two_way() {
+            self.ids.remove(&call.id());
+        }
+    }
+
+    pub(super) fn fail_queued(&mut self, why: &str) {
+        while let Some(queued) = self.queue.pop_front() {
+            self.queued_bytes -= queued.frame.len();
+            if let Ok(Some(head)) = FrameHead::parse(&queued.frame) {
+                let call = Call::of_head(&head);
+                self.forget(&call);
+                let text = format!("dubbo-mesh: {why}");
+                let reply = call.error(Status::SERVER_ERROR, &text);
+                self.tell(&reply);
+            }
+        }
+    }
+}
