@@ -6,6 +6,7 @@
 //! ```
 
 mod cost;
+mod demo;
 mod filters;
 mod hostile;
 mod members;

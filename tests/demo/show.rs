@@ -89,7 +89,7 @@ impl Show {
 
 /// `  40 x greet World   v1 ████ 8  v2 ████████████████ 32`
 fn bars(calls: &str, tally: &Tally) -> String {
-    let mut line = format!("  {calls:<33}");
+    let mut line = format!("  {calls:<37}");
     for name in INSTANCES.into_iter().chain(["orders"]) {
         let count = tally.of(name);
         let length = (count * WIDTH).div_ceil(tally.made().max(1)) as usize;

@@ -197,7 +197,7 @@ const DEATH: [Step; 1] = [Step {
     deeds: &[
         greet(40, V2),
         Deed::Kill("v2"),
-        greet(100, Expected::Each(&["v2b"])),
+        greet(60, Expected::Each(&["v2b"])),
         Deed::Ejected("v2"),
         Deed::Forgotten("v2"),
     ],
