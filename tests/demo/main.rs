@@ -122,7 +122,7 @@ async fn ended(inner: &mut Child) -> u8 {
 
 fn end(code: u8, text: &str) -> u8 {
     // Nobody is left to hear of an error.
-    let _ = writeln!(std::io::stderr(), "demo: {text}");
+    let _ = writeln!(std::io::stderr(), "\ndemo: {text}");
     code
 }
 

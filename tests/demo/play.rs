@@ -66,7 +66,8 @@ impl Play {
             let tally = self.calls(Caller::Greeter, ROUND, "greet World").await;
             let failures = tally.failures().first().map(String::as_str);
             let met = failures.map_or(Ok("none failed"), Err);
-            self.show.all(&label(ROUND, "greet World"), &tally, met);
+            self.show
+                .all(&label(ROUND, Caller::Greeter, "greet World"), &tally, met);
         }
     }
 
@@ -118,7 +119,7 @@ impl Play {
 
     async fn called(&mut self, by: Caller, count: u32, command: &str, expected: &Expected) -> bool {
         let tally = self.calls(by, count, command).await;
-        let calls = label(count, &by.named(command));
+        let calls = label(count, by, command);
         let met = expected.met(&tally);
         let said = expected.said(count);
         self.show.all(
@@ -130,7 +131,7 @@ impl Play {
     }
 
     async fn calls(&mut self, by: Caller, count: u32, command: &str) -> Tally {
-        let calls = label(count, &by.named(command));
+        let calls = label(count, by, command);
         let mut tally = Tally::default();
         for _ in 0..count {
             match self.stage.call(by, command).await {
@@ -160,6 +161,9 @@ impl Play {
     }
 
     async fn forgotten(&self, instance: &str) -> bool {
+        self.show.line(
+            "  ZooKeeper lists it until its session ends, 20 s after its last sign of life ...",
+        );
         wait_until("the registry forgets it", FORGETS, async || {
             match self.stage.is_known(instance).await? {
                 true => Err("the sidecar knows it".to_owned()),
@@ -169,7 +173,7 @@ impl Play {
         .await;
         let seconds = self.killed.elapsed().as_secs();
         self.show.seen(Ok(&format!(
-            "{seconds} s after the kill its session in ZooKeeper has ended, and the mesh forgets it"
+            "{seconds} s after the kill ZooKeeper and the mesh no longer know {instance}"
         )));
         true
     }
@@ -189,6 +193,12 @@ impl Play {
     }
 }
 
-fn label(count: u32, command: &str) -> String {
-    format!("{count} x {command}")
+/// `40 x Greeter region=gray`: what is called, and the attachments.
+fn label(count: u32, by: Caller, command: &str) -> String {
+    let attachments: String = command
+        .split(' ')
+        .skip(2)
+        .map(|word| format!(" {word}"))
+        .collect();
+    format!("{count} x {}{attachments}", by.service())
 }

@@ -7,8 +7,8 @@ use std::io::{IsTerminal as _, Write as _};
 use crate::steps::INSTANCES;
 use crate::tally::Tally;
 
-/// Blocks of all bars of a line together.
-const WIDTH: u32 = 30;
+/// Blocks of all bars of a line together: a line that is drawn anew has to fit 80 columns.
+const WIDTH: u32 = 16;
 
 pub(crate) struct Show {
     live: bool,
@@ -87,9 +87,9 @@ impl Show {
     }
 }
 
-/// `  40 x greet World   v1 ████ 8  v2 ████████████████ 32`
+/// `  40 x Greeter    v1 ████ 8  v2 ████████████████ 32`
 fn bars(calls: &str, tally: &Tally) -> String {
-    let mut line = format!("  {calls:<37}");
+    let mut line = format!("  {calls:<31}");
     for name in INSTANCES.into_iter().chain(["orders"]) {
         let count = tally.of(name);
         let length = (count * WIDTH).div_ceil(tally.made().max(1)) as usize;

@@ -48,11 +48,12 @@ pub(crate) enum Caller {
 }
 
 impl Caller {
-    /// A command of this caller's, so that others know whose it is.
-    pub(crate) fn named(self, command: &str) -> String {
+    /// What it calls.
+    pub(crate) fn service(self) -> &'static str {
         match self {
-            Self::Version1 => format!("1.0.0 {command}"),
-            Self::Greeter | Self::Orders => command.to_owned(),
+            Self::Greeter => "Greeter",
+            Self::Version1 => "Greeter 1.0.0",
+            Self::Orders => "Orders",
         }
     }
 }
