@@ -6,6 +6,7 @@
 //! ```
 
 mod cost;
+mod demo;
 mod filters;
 mod hostile;
 mod members;
@@ -18,8 +19,8 @@ mod traffic;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use serde_json::{Value, json};
-use support::{DubboMesh, Istiod, get, wait_until};
+use serde_json::Value;
+use support::{DubboMesh, Istiod, get, wait_until, without_certificates};
 
 /// Where `dubbo-mesh` waits for istiod.
 const SOURCE: &str = "xds://127.0.0.1:18848";
@@ -35,19 +36,6 @@ async fn serve(arguments: &[&str]) -> DubboMesh {
     let listens = |line: &str| line.contains("waiting for control planes");
     mesh.process().wait_for_line(0, SOON, listens).await;
     mesh
-}
-
-/// A policy that lets workloads do without certificates: else the inbound listener
-/// of a true sidecar waits for them, and none of its listeners starts before.
-fn without_certificates() -> Vec<Value> {
-    vec![
-        json!({"kind": "CustomResourceDefinition", "metadata": {
-            "name": "peerauthentications.security.istio.io", "uid": "1", "resourceVersion": "1",
-        }}),
-        json!({"kind": "PeerAuthentication", "apiVersion": "security.istio.io/v1", "metadata": {
-            "name": "default", "namespace": "istio-system", "uid": "2", "resourceVersion": "1",
-        }, "spec": {"mtls": {"mode": "DISABLE"}}}),
-    ]
 }
 
 /// A page of its admin port.

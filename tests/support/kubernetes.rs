@@ -50,6 +50,20 @@ const KINDS: &[(&str, &str)] = &[
     ),
 ];
 
+/// A policy that lets workloads do without certificates: else the inbound listener
+/// of a true sidecar waits for them, and none of its listeners starts before.
+#[must_use]
+pub fn without_certificates() -> Vec<Value> {
+    vec![
+        json!({"kind": "CustomResourceDefinition", "metadata": {
+            "name": "peerauthentications.security.istio.io", "uid": "1", "resourceVersion": "1",
+        }}),
+        json!({"kind": "PeerAuthentication", "apiVersion": "security.istio.io/v1", "metadata": {
+            "name": "default", "namespace": "istio-system", "uid": "2", "resourceVersion": "1",
+        }, "spec": {"mtls": {"mode": "DISABLE"}}}),
+    ]
+}
+
 /// A server on a loopback port of its own. It ends when dropped.
 #[derive(Debug)]
 pub struct Kubernetes {

@@ -58,7 +58,7 @@ pub use http::{Answer, get};
 pub use installed::installed;
 pub use isolation::{alone, fresh_dir, is_alone, isolated, isolated_for, target_dir, work_dir};
 pub use istiod::{Istiod, IstiodSettings};
-pub use kubernetes::Kubernetes;
+pub use kubernetes::{Kubernetes, without_certificates};
 pub use network::{GATEWAY, Namespace, SIDECAR_USER};
 pub use process::Process;
 pub use provider::{Provider, ProviderSettings, Service};
