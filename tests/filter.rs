@@ -10,6 +10,7 @@ mod bridge;
 mod calls;
 mod events;
 mod failures;
+mod hostile;
 mod load;
 mod module;
 mod observe;

@@ -141,8 +141,14 @@ impl Exchange {
 
     /// The next bytes of the provider; `end` if it has closed the connection.
     pub fn provider_data(&mut self, mut bytes: &[u8], end: bool) {
-        if self.answer == Answer::Ended {
-            return;
+        match self.answer {
+            // Nobody knows yet that it ended, so it may end behind the frame that comes.
+            Answer::Ended if self.out.end => {
+                self.out.end = false;
+                self.answer = Answer::Whole;
+            }
+            Answer::Ended => return,
+            _ => {}
         }
         loop {
             match self.splitter.next(&mut bytes) {
@@ -256,7 +262,8 @@ impl Exchange {
     }
 
     fn is_awaited(&self, head: &FrameHead) -> bool {
-        matches!(&self.request, Request::Going { head: asked, .. } if asked.two_way && asked.id == head.id)
+        self.answer == Answer::Waiting
+            && matches!(&self.request, Request::Going { head: asked, .. } if asked.two_way && asked.id == head.id)
     }
 
     /// More of the provider's frame.

@@ -43,6 +43,8 @@ trait Part {
     fn scheduled(&self, envoy: &Envoy<'_>, event: u64);
     /// The connection has ended.
     fn closed(&self, envoy: &Envoy<'_>);
+    /// The client leaves more unread than Envoy likes to hold, or no longer.
+    fn unread(&self, _envoy: &Envoy<'_>, _too_much: bool) {}
 }
 
 /// What a part sees of Envoy during one hook.
@@ -193,6 +195,13 @@ impl Filter {
         }
     }
 
+    fn unread(&self, envoy: EnvoyPtr, too_much: bool) {
+        self.ask(envoy, |part, envoy| {
+            part.unread(envoy, too_much);
+            CONTINUE
+        });
+    }
+
     fn event(&self, envoy: EnvoyPtr, event: u32) {
         let ended = event == EVENT_REMOTE_CLOSE || event == EVENT_LOCAL_CLOSE;
         if !ended || self.closed.replace(true) {
@@ -320,6 +329,24 @@ extern "C" fn envoy_dynamic_module_on_network_filter_event(
 ) {
     // SAFETY: as above.
     unsafe { filter(ours) }.event(envoy, event);
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn envoy_dynamic_module_on_network_filter_above_write_buffer_high_watermark(
+    envoy: EnvoyPtr,
+    ours: ModulePtr,
+) {
+    // SAFETY: as above.
+    unsafe { filter(ours) }.unread(envoy, true);
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn envoy_dynamic_module_on_network_filter_below_write_buffer_low_watermark(
+    envoy: EnvoyPtr,
+    ours: ModulePtr,
+) {
+    // SAFETY: as above.
+    unsafe { filter(ours) }.unread(envoy, false);
 }
 
 #[unsafe(no_mangle)]

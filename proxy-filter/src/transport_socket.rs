@@ -9,7 +9,7 @@
 //! heartbeats it is woken by the network filters of the same worker, see `worker.rs`.
 //!
 //! A provider that does not read makes `waiting` grow up to a limit; then nothing more is taken from
-//! Envoy, whose own watermarks stop the callers.
+//! Envoy, whose own watermarks stop the callers, and what the provider asks is not answered.
 #![allow(unsafe_code)]
 
 use std::cell::{Cell, RefCell};
@@ -93,6 +93,10 @@ impl Connection {
         let mut translator = self.translator.borrow_mut();
         translator.at(timer::now());
         let ended = Self::take_up(socket, &mut translator);
+        if self.waiting.borrow().len() >= WAITING {
+            // Answers to a provider that does not read; requests come in the hook of a write.
+            translator.to_dubbo().clear();
+        }
         let up = mem::take(translator.to_http2());
         if !up.is_empty() {
             socket.hand_up(&up);

@@ -130,7 +130,11 @@ fn a_call_ends_when_its_caller_no_longer_waits() {
             let consumer = WireConsumer::connect(20880).await;
             let began = Instant::now();
             let late = consumer
-                .call(&call("lost").with("timeout", "700"))
+                .call(
+                    &call("lost")
+                        .with("timeout", "700")
+                        .with("remote.application", "shop"),
+                )
                 .await
                 .unwrap();
             let took = began.elapsed();

@@ -145,7 +145,9 @@ fn many_callers_on_several_workers() {
                     let consumer = WireConsumer::connect(20880).await;
                     for n in 0..EACH {
                         let text = format!("call {n} of {caller}");
-                        let call = Call::new(GREETER, "greet", &text).with("timeout", "15000");
+                        let call = Call::new(GREETER, "greet", &text)
+                            .with("timeout", "15000")
+                            .with("remote.application", "shop");
                         let answer = consumer.call(&call).await;
                         assert_eq!(answer, answered(&format!("{text} from v1")));
                     }

@@ -258,6 +258,38 @@ fn a_call_does_not_end_within_the_frame_behind_its_answer() {
     assert!(call.take().end, "the provider has closed");
 }
 
+/// Envoy lends what came in pieces: a frame that begins behind the answer may begin in another piece.
+#[test]
+fn a_call_does_not_end_within_a_frame_of_the_next_piece() {
+    let mut call = sent(&recorded::request("3.3.6", "hello"));
+    let response = recorded::response("3.3.6", "hello");
+    call.provider_data(&response, false);
+    call.provider_data(&HEARTBEAT[..9], false);
+    let out = call.take();
+    assert_eq!((out.body, out.end), (response, false));
+    call.provider_data(&HEARTBEAT[9..], false);
+    let out = call.take();
+    assert_eq!((out.to_provider, out.end), (HEARTBEAT_REPLY.to_vec(), true));
+}
+
+/// A provider that answers twice: Envoy takes the headers of a response once.
+#[test]
+fn a_second_answer_is_late() {
+    let response = recorded::response("3.3.6", "hello");
+    for first in [response.len(), response.len() + 9, 2 * response.len()] {
+        let twice = [&response[..], &response[..]].concat();
+        let mut call = sent(&recorded::request("3.3.6", "hello"));
+        call.provider_data(&twice[..first], false);
+        let mut out = call.take();
+        call.provider_data(&twice[first..], false);
+        let rest = call.take();
+        assert!(out.headers.is_some() && rest.headers.is_none(), "{first}");
+        out.body.extend(rest.body);
+        assert_eq!(out.body, response, "{first}");
+        assert!(out.end || rest.end, "{first}");
+    }
+}
+
 /// An answer to the provider must not stand within the request's frame.
 #[test]
 fn a_heartbeat_within_a_request_is_answered_behind_it() {

@@ -109,7 +109,7 @@ pub const SETTINGS: [Setting; 19] = [
     Setting {
         name: "deadline",
         default: "true",
-        meaning: "reset a call once its caller no longer waits for it",
+        meaning: "reset a call once its caller no longer waits for it; callers before Dubbo 2.7 do not say how long they do",
         set: |c, v| value::flag(&mut c.deadline, v),
     },
     Setting {

@@ -32,8 +32,11 @@ pub(super) struct Translate {
     speech: RefCell<Speech>,
     /// The hook `scheduled` will be called for what is waiting.
     flushing: Cell<bool>,
-    /// Reading from the client is stopped.
+    /// Reading from the client is stopped: the translator does not want more, or the client does not
+    /// read what it is answered.
     stopped: Cell<bool>,
+    wants_dubbo: Cell<bool>,
+    unread: Cell<bool>,
     closed: Cell<bool>,
     alarm: Alarm,
     /// `limits.worker_bytes`.
@@ -66,6 +69,8 @@ impl Translate {
             speech: RefCell::new(Speech::Unknown(config)),
             flushing: Cell::new(false),
             stopped: Cell::new(false),
+            wants_dubbo: Cell::new(true),
+            unread: Cell::new(false),
             closed: Cell::new(false),
             alarm: Alarm::default(),
         }
@@ -123,9 +128,8 @@ impl Translate {
     /// What is left to do once the bytes are where they belong.
     fn settle(&self, envoy: &Envoy<'_>, outcome: &Outcome, writing: bool) {
         outcome.events.iter().for_each(|event| envoy.count(*event));
-        if self.stopped.replace(!outcome.wants_dubbo) == outcome.wants_dubbo && !self.closed.get() {
-            envoy.filter.read_disable(!outcome.wants_dubbo);
-        }
+        self.wants_dubbo.set(outcome.wants_dubbo);
+        self.stop_or_go_on(envoy);
         let Some(scheduler) = envoy.scheduler else {
             return;
         };
@@ -153,6 +157,13 @@ impl Translate {
                 format!("dubbo: connection {connection} is closed: {reason}")
             });
             envoy.filter.close(true);
+        }
+    }
+
+    fn stop_or_go_on(&self, envoy: &Envoy<'_>) {
+        let stop = self.unread.get() || !self.wants_dubbo.get();
+        if self.stopped.replace(stop) != stop && !self.closed.get() {
+            envoy.filter.read_disable(stop);
         }
     }
 
@@ -219,6 +230,12 @@ impl Part for Translate {
             // What the manager made of it while it read has been told by `write`.
             self.settle(envoy, &outcome, false);
         }
+    }
+
+    fn unread(&self, envoy: &Envoy<'_>, too_much: bool) {
+        let is_dubbo = matches!(*self.speech.borrow(), Speech::Dubbo(_));
+        self.unread.set(too_much && is_dubbo);
+        self.stop_or_go_on(envoy);
     }
 
     fn closed(&self, _envoy: &Envoy<'_>) {

@@ -127,6 +127,11 @@ impl<'a> Told<'a> {
                     "generic calls are not allowed here",
                 ));
             }
+            // The provider may still find a name in it.
+            (_, true, Generic::Method) if INVOKE.iter().any(|i| peek.effective_method() == *i) => {
+                let text = "the method that this generic call means cannot be told";
+                return Err(Why::new(Class::Generic, text));
+            }
             _ => {}
         }
         if [key.interface(), key.group(), key.version()]
@@ -275,9 +280,13 @@ fn named(serialization: Serialization) -> Cow<'static, str> {
     }
 }
 
-/// How long the caller waits: what is left of it if it says so, else its whole time-out.
+/// How long the caller waits: what is left of it if it says so, else its whole time-out. Callers before
+/// 2.7, which do not say their application so, send the reference's time-out and wait for as long as
+/// the method's (`DubboInvoker`): theirs says nothing.
 fn deadline(attachments: Attachments<'_, '_>) -> Option<u32> {
-    ["_TO", "_to", "timeout"].into_iter().find_map(|key| {
+    let is_of_method = attachments.get("remote.application").is_some();
+    let whole = is_of_method.then_some("timeout");
+    ["_TO", "_to"].into_iter().chain(whole).find_map(|key| {
         let millis = match attachments.get(key)? {
             AttachmentValue::Int(millis) => i64::from(millis),
             AttachmentValue::Long(millis) => millis,
