@@ -11,6 +11,7 @@ mod members;
 mod pushes;
 mod routed;
 mod scale;
+mod sidecars;
 mod tls;
 mod traffic;
 
