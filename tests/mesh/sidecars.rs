@@ -17,8 +17,8 @@ use std::path::PathBuf;
 
 use serde_json::{Value, json};
 use support::{
-    Authority, Consumer, ConsumerSettings, DubboMesh, DubboVersion, Envoy, EnvoySettings, GATEWAY,
-    Istiod, IstiodSettings, Namespace, Provider, ProviderSettings, Secrets, Service, ZooKeeper,
+    Authority, Call, CallAnswer, Consumer, ConsumerSettings, DubboMesh, DubboVersion, Envoy, EnvoySettings, GATEWAY,
+    Istiod, IstiodSettings, Namespace, Provider, ProviderSettings, Secrets, Service, WireConsumer, ZooKeeper,
     ZooKeeperVersion, create, module_dir, work_dir,
 };
 use zookeeper_client::CreateMode;
@@ -29,6 +29,16 @@ use super::{SOURCE, becomes, serve};
 const HOST: &str = "com.acme.greeter.dubbo";
 /// Its cluster at the caller's.
 const OUTBOUND: &str = "outbound|20880||com.acme.greeter.dubbo";
+
+/// What the provider of these tests says.
+const GREETING: &str = "RESULT hello World from greeter";
+/// All namespaces take nothing but mutual TLS.
+const STRICT: &str = "
+apiVersion: security.istio.io/v1
+kind: PeerAuthentication
+metadata: {name: default, namespace: istio-system}
+spec: {mtls: {mode: STRICT}}
+";
 
 /// Where a sidecar's processes come from and where it gets what.
 struct Pod {
@@ -62,8 +72,8 @@ struct Settings<'a> {
     mesh: &'a str,
     /// What istiod finds in its cluster.
     objects: Vec<Value>,
-    /// The mark of the module at the provider's sidecar.
-    mark: &'a str,
+    /// Whether the provider's sidecar has the module.
+    provider_has_module: bool,
 }
 
 impl Default for Settings<'_> {
@@ -73,7 +83,7 @@ impl Default for Settings<'_> {
             resources: "",
             mesh: "",
             objects: Vec::new(),
-            mark: "1",
+            provider_has_module: false,
         }
     }
 }
@@ -120,10 +130,17 @@ filter: {}\n",
             .await;
         let authority = Authority::new("cluster.local");
         let [caller, provider] = pods;
-        let caller = sidecar("caller", "shop", caller, "1", &authority).await;
-        let provider = sidecar("provider", "pay", provider, settings.mark, &authority).await;
+        let caller = sidecar("caller", "shop", caller, true, &authority).await;
+        let provider = sidecar(
+            "provider",
+            "pay",
+            provider,
+            settings.provider_has_module,
+            &authority,
+        )
+        .await;
         let application = application(&provider.network).await;
-        becomes("the endpoint", vec![provider.dubbo()], async || {
+        becomes("the endpoint", vec![provider.dubbo().to_string()], async || {
             caller.envoy.endpoints(OUTBOUND).await
         })
         .await;
@@ -147,8 +164,15 @@ filter: {}\n",
 
 impl Pod {
     /// Where its application listens.
-    fn dubbo(&self) -> String {
-        format!("{}:20880", self.network.address())
+    fn dubbo(&self) -> SocketAddr {
+        SocketAddr::from((self.network.address(), 20880))
+    }
+
+    /// One call in plain text, from nobody that the mesh knows.
+    async fn plainly(&self, method: &str, argument: &str) -> Result<CallAnswer, String> {
+        let stranger = WireConsumer::connect_to(self.dubbo()).await;
+        let call = Call::new("com.acme.Greeter", method, argument);
+        stranger.call(&call).await
     }
 
     /// An application in this pod that finds its providers in the registry.
@@ -164,21 +188,26 @@ fn registry() -> String {
     format!("zookeeper://{GATEWAY}:2181")
 }
 
-/// A pod whose sidecar has the module if its `mark` is `1`.
+/// A pod with a sidecar, that says whether it has the module.
 async fn sidecar(
     name: &str,
     namespace: &str,
     network: Namespace,
-    mark: &str,
+    module: bool,
     authority: &Authority,
 ) -> Pod {
     network.redirect_to_sidecar();
     let secrets = Secrets::start(authority, &authority.workload(namespace, name)).await;
-    let mut envoy = EnvoySettings::sidecar(name, namespace, SocketAddr::from((GATEWAY, 15010)))
-        .metadata("DUBBO_MESH", json!(mark))
+    let istiod = SocketAddr::from((GATEWAY, 15010));
+    let mut settings = EnvoySettings::sidecar(name, namespace, istiod);
+    if module {
+        settings = settings
+            .metadata("DUBBO_MESH", json!("1"))
+            .modules(module_dir());
+    }
+    let mut envoy = settings
         .metadata("SERVICE_ACCOUNT", json!(name))
         .secrets(secrets.address())
-        .modules(module_dir())
         // Istio's own. No test may wait for its end.
         .drain_seconds(45)
         .inside(&network)
@@ -189,6 +218,16 @@ async fn sidecar(
         network,
         envoy,
         _secrets: secrets,
+    }
+}
+
+/// What the test that has failed may be understood by.
+async fn keep_pages(mesh: &Sidecars) {
+    for (name, pod) in [("caller", &mesh.caller), ("provider", &mesh.provider)] {
+        for page in ["stats", "config_dump", "clusters", "listeners"] {
+            let text = pod.envoy.page(&format!("/{page}")).await.unwrap();
+            fs::write(work_dir().join(format!("{name}-{page}")), text).unwrap();
+        }
     }
 }
 

@@ -1,24 +1,24 @@
 //! Dubbo in mutual TLS, with nothing of ours at the provider's.
 
-use support::{DubboVersion, isolated};
+use support::{CallAnswer, DubboVersion, isolated};
 
 use super::super::complaints;
 use super::super::traffic::carried;
-use super::{HOST, OUTBOUND, Settings, Sidecars};
-
-/// All namespaces take nothing but mutual TLS.
-const STRICT: &str = "
-apiVersion: security.istio.io/v1
-kind: PeerAuthentication
-metadata: {name: default, namespace: istio-system}
-spec: {mtls: {mode: STRICT}}
-";
+use super::{GREETING, HOST, OUTBOUND, STRICT, Settings, Sidecars};
 
 #[test]
 fn calls_are_encrypted_between_sidecars_that_agree_on_it() {
     isolated(async || {
         let mesh = Sidecars::start(Settings::default()).await;
         encrypted(&mesh).await;
+        // Plain text is taken as well, so that it is the sidecars' choice.
+        let answer = mesh.provider.plainly("greet", "World").await;
+        let expected = CallAnswer {
+            status: 20,
+            text: "hello World from greeter".to_owned(),
+        };
+        assert_eq!(answer, Ok(expected));
+        assert_eq!(complaints(&mesh.istiod), [""; 0]);
     });
 }
 
@@ -31,6 +31,28 @@ fn calls_are_answered_where_nothing_but_mutual_tls_is_taken() {
         })
         .await;
         encrypted(&mesh).await;
+        let answer = mesh.provider.plainly("greet", "World").await;
+        assert!(answer.is_err(), "{answer:?}");
+        assert_eq!(complaints(&mesh.istiod), [""; 0]);
+    });
+}
+
+/// An operator may list a port of providers before their pods are made anew: those without the module
+/// are left as they are, and per-call policies wait.
+#[test]
+fn a_provider_without_the_module_is_left_alone() {
+    isolated(async || {
+        let mesh = Sidecars::start(Settings {
+            filter: "{providers: [{ports: [20880], namespaces: [pay]}]}",
+            ..Settings::default()
+        })
+        .await;
+        let sent = mesh.istiod.configs("EnvoyFilter").await.unwrap();
+        let of_provider = |config: &serde_json::Value| config["metadata"]["namespace"] == "pay";
+        assert!(sent.iter().any(of_provider), "{sent:?}");
+        encrypted(&mesh).await;
+        let config = mesh.provider.envoy.page("/config_dump").await.unwrap();
+        assert!(!config.contains("dubbo_proxy_filter"));
     });
 }
 
@@ -40,26 +62,18 @@ async fn encrypted(mesh: &Sidecars) {
     for version in [DubboVersion::V2_7, DubboVersion::V3_3] {
         let mut caller = mesh.caller.calling(version).await;
         for _ in 0..3 {
-            let answer = caller.call("greet World").await;
-            assert_eq!(answer, "RESULT hello World from greeter");
+            assert_eq!(caller.call("greet World").await, GREETING);
         }
     }
     assert_eq!(carried(&mesh.caller.envoy, OUTBOUND, "rq_total").await, 6);
-    fs_dump(mesh).await;
-    let handshakes = mesh
-        .caller
-        .stat(&format!("cluster.outbound|20880||{HOST};.ssl.handshake"))
-        .await;
     let connections = carried(&mesh.caller.envoy, OUTBOUND, "cx_total").await;
-    assert_eq!(handshakes, connections);
-    assert_eq!(complaints(&mesh.istiod), [""; 0]);
-}
-
-async fn fs_dump(mesh: &Sidecars) {
-    for (name, pod) in [("caller", &mesh.caller), ("provider", &mesh.provider)] {
-        for page in ["stats", "config_dump", "clusters", "listeners"] {
-            let text = pod.envoy.page(&format!("/{page}")).await.unwrap();
-            std::fs::write(support::work_dir().join(format!("{name}-{page}")), text).unwrap();
-        }
+    assert_ne!(connections, 0);
+    let sent = format!("cluster.outbound|20880||{HOST};.ssl.handshake");
+    assert_eq!(mesh.caller.stat(&sent).await, connections);
+    for taken in [
+        "listener.0.0.0.0_15006.ssl.handshake",
+        "tcp.InboundPassthroughCluster.downstream_cx_total",
+    ] {
+        assert_eq!(mesh.provider.stat(taken).await, connections, "{taken}");
     }
 }
