@@ -8,9 +8,6 @@ use super::super::SOON;
 use super::policy::{DENIED, PROVIDERS, is_denied, service};
 use super::{GREETING, STRICT, Settings, Sidecars, keep_pages};
 
-/// A call that takes long enough to be under way when something changes.
-const LONG: &str = "greet World";
-
 async fn start() -> Sidecars {
     Sidecars::start(Settings {
         filter: PROVIDERS,
@@ -35,7 +32,7 @@ fn a_new_denial_reaches_open_connections_without_a_lost_call() {
         let mut denied = 0;
         while denied < 5 {
             let (judged, steady) =
-                futures::join!(judged.call("sleep 200"), steady.call(LONG));
+                futures::join!(judged.call("sleep 200"), steady.call("greet World"));
             assert_eq!(steady, GREETING);
             if is_denied(&judged) {
                 denied += 1;
@@ -61,7 +58,7 @@ fn mutual_tls_can_be_demanded_of_open_connections() {
         mesh.apply(STRICT);
         let began = Instant::now();
         while mesh.provider.plainly("greet", "World").await.is_ok() {
-            assert_eq!(caller.call("sleep 200").await, "RESULT slept 200");
+            assert_eq!(caller.call("sleep 200").await, "RESULT slept 200 at greeter");
             assert!(began.elapsed() < SOON);
         }
         // A request whose body is `R`: no more calls, please; and the end after it.
@@ -69,7 +66,7 @@ fn mutual_tls_can_be_demanded_of_open_connections() {
         assert_eq!((told[2] & 0xe0, &told[16..]), (0xa0, &b"\x01R"[..]));
         assert_eq!(plain.other().await, None);
         for _ in 0..5 {
-            assert_eq!(caller.call("sleep 200").await, "RESULT slept 200");
+            assert_eq!(caller.call("sleep 200").await, "RESULT slept 200 at greeter");
         }
         keep_pages(&mesh).await;
     });

@@ -73,7 +73,7 @@ fn a_policy_decides_by_method_and_by_caller() {
         let nobody = mesh.provider.plainly("greet", "World").await;
         let expected = CallAnswer {
             status: 40,
-            text: "RBAC: access denied".to_owned(),
+            text: "dubbo-mesh: HTTP status 403: RBAC: access denied".to_owned(),
         };
         assert_eq!(nobody, Ok(expected));
         assert_eq!(carried(&mesh.provider.envoy, inside, "rq_total").await, 4);
