@@ -17,9 +17,9 @@ use std::path::PathBuf;
 
 use serde_json::{Value, json};
 use support::{
-    Authority, Call, CallAnswer, Consumer, ConsumerSettings, DubboMesh, DubboVersion, Envoy, EnvoySettings, GATEWAY,
-    Istiod, IstiodSettings, Namespace, Provider, ProviderSettings, Secrets, Service, WireConsumer, ZooKeeper,
-    ZooKeeperVersion, create, module_dir, work_dir,
+    Authority, Call, CallAnswer, Consumer, ConsumerSettings, DubboMesh, DubboVersion, Envoy,
+    EnvoySettings, GATEWAY, Istiod, IstiodSettings, Namespace, Provider, ProviderSettings, Secrets,
+    Service, WireConsumer, ZooKeeper, ZooKeeperVersion, create, module_dir, work_dir,
 };
 use zookeeper_client::CreateMode;
 
@@ -140,9 +140,11 @@ filter: {}\n",
         )
         .await;
         let application = application(&provider.network).await;
-        becomes("the endpoint", vec![provider.dubbo().to_string()], async || {
-            caller.envoy.endpoints(OUTBOUND).await
-        })
+        becomes(
+            "the endpoint",
+            vec![provider.dubbo().to_string()],
+            async || caller.envoy.endpoints(OUTBOUND).await,
+        )
         .await;
         Self {
             provider,

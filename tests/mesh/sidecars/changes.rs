@@ -5,8 +5,12 @@ use std::time::Instant;
 use support::{Call, DubboVersion, WireConsumer, isolated};
 
 use super::super::SOON;
-use super::policy::{DENIED, PROVIDERS, is_denied, service};
+use super::policy::{DENIED, is_denied, service};
 use super::{GREETING, STRICT, Settings, Sidecars, keep_pages};
+
+/// The provider's half, quick to close what it has said goodbye to.
+const PROVIDERS: &str =
+    "{providers: [{ports: [20880], namespaces: [pay]}], options: {drain_ms: 1000}}";
 
 async fn start() -> Sidecars {
     Sidecars::start(Settings {
@@ -58,15 +62,23 @@ fn mutual_tls_can_be_demanded_of_open_connections() {
         mesh.apply(STRICT);
         let began = Instant::now();
         while mesh.provider.plainly("greet", "World").await.is_ok() {
-            assert_eq!(caller.call("sleep 200").await, "RESULT slept 200 at greeter");
+            assert_eq!(
+                caller.call("sleep 200").await,
+                "RESULT slept 200 at greeter"
+            );
             assert!(began.elapsed() < SOON);
         }
+        // Envoy says goodbye behind an answer: who is silent is cut at the end of the drain.
+        assert_eq!(plain.call(&greet).await.map(|answer| answer.status), Ok(20));
         // A request whose body is `R`: no more calls, please; and the end after it.
         let told = plain.other().await.unwrap();
         assert_eq!((told[2] & 0xe0, &told[16..]), (0xa0, &b"\x01R"[..]));
         assert_eq!(plain.other().await, None);
         for _ in 0..5 {
-            assert_eq!(caller.call("sleep 200").await, "RESULT slept 200 at greeter");
+            assert_eq!(
+                caller.call("sleep 200").await,
+                "RESULT slept 200 at greeter"
+            );
         }
         keep_pages(&mesh).await;
     });

@@ -8,7 +8,7 @@ use super::super::traffic::carried;
 use super::{GREETING, OUTBOUND, Settings, Sidecars, keep_pages, sidecar};
 
 /// The provider's half at its pod.
-pub(super) const PROVIDERS: &str = "{providers: [{ports: [20880], namespaces: [pay]}]}";
+const PROVIDERS: &str = "{providers: [{ports: [20880], namespaces: [pay]}]}";
 /// The only method that nobody may call.
 pub(super) const DENIED: &str = "
 apiVersion: security.istio.io/v1
@@ -83,7 +83,7 @@ fn a_policy_decides_by_method_and_by_caller() {
 }
 
 /// Dubbo tells its application what the provider's sidecar said.
-pub(super) fn denied(answer: &str) {
+fn denied(answer: &str) {
     assert!(is_denied(answer), "{answer}");
 }
 

@@ -1,6 +1,9 @@
 //! Sidecars that may call only what is published.
 
-use support::{Consumer, ConsumerSettings, DubboVersion, Namespace, Provider, ProviderSettings, Service, isolated};
+use support::{
+    Consumer, ConsumerSettings, DubboVersion, Namespace, Provider, ProviderSettings, Service,
+    isolated,
+};
 
 use super::super::traffic::carried;
 use super::{GREETING, OUTBOUND, Settings, Sidecars};
