@@ -52,14 +52,6 @@ impl Pod {
     async fn stat(&self, name: &str) -> u64 {
         self.envoy.stat(name).await.unwrap()
     }
-
-    /// Waits until the sidecar's configuration says this.
-    async fn until(&self, words: &str) {
-        becomes(words, true, async || {
-            Ok(self.envoy.page("/config_dump").await?.contains(words))
-        })
-        .await;
-    }
 }
 
 /// How a mesh of two sidecars differs from the plainest.
