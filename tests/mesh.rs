@@ -13,6 +13,7 @@ mod members;
 mod pushes;
 mod routed;
 mod scale;
+mod sidecars;
 mod tls;
 mod traffic;
 

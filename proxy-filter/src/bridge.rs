@@ -58,8 +58,8 @@ impl Call {
     }
 
     fn send(&self, bridge: Bridge, output: Output) {
-        if !output.to_provider.is_empty() {
-            bridge.send_upstream(&output.to_provider, false);
+        if !output.to_provider.is_empty() || output.leave {
+            bridge.send_upstream(&output.to_provider, output.leave);
         }
         if let Some(reason) = output.abort {
             return self.abort(bridge, reason);

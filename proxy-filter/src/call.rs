@@ -5,8 +5,13 @@
 //!                           or pass on, if untouched
 //!          headers, body <─ status, exception      <─ response
 //!                           answered here          <─ heartbeats, callbacks
-//!                           let be                 <─ late responses, readonly
+//!                           let be                 <─ late responses
+//!                           close when answered    <─ readonly
 //! ```
+//! Whoever gets a connection next knows nothing of an event that came before. So a call that hears
+//! that the provider will close is the connection's last: it closes our half behind its answer, and
+//! ends when the provider has closed the other, as every Dubbo and every Envoy does at once.
+//!
 //! Bytes in, bytes out: what is to be sent stands in [`Output`] until the shell takes it, so nothing
 //! here runs while Envoy may call back. It must not know Envoy, and has no clock: Envoy's own
 //! time-outs end a call. Nothing that may have been executed ends as what Istio repeats (503).
@@ -38,6 +43,7 @@ pub struct Exchange {
     splitter: Splitter,
     incoming: Incoming,
     answer: Answer,
+    connection: Connection,
     /// Answers to the provider, until the request is out: they must not stand within its frame.
     queued: Vec<u8>,
     out: Output,
@@ -67,6 +73,17 @@ enum Incoming {
     Passing,
 }
 
+/// What becomes of the connection behind the call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Connection {
+    /// It takes the next call.
+    Stays,
+    /// The provider will close it.
+    Leaves,
+    /// Our half is closed.
+    Left,
+}
+
 /// How much of the response is out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Answer {
@@ -86,6 +103,7 @@ impl Exchange {
             splitter: Splitter::new(config.frames.clone()),
             incoming: Incoming::Skipped,
             answer: Answer::Waiting,
+            connection: Connection::Stays,
             queued: Vec::new(),
             out: Output::default(),
             config,
@@ -304,10 +322,20 @@ impl Exchange {
     }
 
     /// Whoever gets the connection next begins at a frame: so a call is not over before the frame behind
-    /// its answer is, of which a part may have come.
+    /// its answer is, of which a part may have come. Nobody shall get a connection that will close.
     fn end_between_frames(&mut self) {
-        if self.splitter.is_between_frames() {
-            self.end();
+        if !self.splitter.is_between_frames() {
+            return;
+        }
+        // Where the request is not out, Envoy closes the connection itself.
+        let is_out = matches!(self.request, Request::Going { left: 0, .. });
+        match self.connection {
+            Connection::Leaves if is_out => {
+                self.out.leave = true;
+                self.connection = Connection::Left;
+            }
+            Connection::Left => {}
+            Connection::Stays | Connection::Leaves => self.end(),
         }
     }
 
@@ -322,7 +350,12 @@ impl Exchange {
                 self.out.noted.heartbeats += 1;
                 self.tell_provider(&head.heartbeat_reply().unwrap_or_default());
             }
-            Ok(Event::ReadOnly) => self.out.noted.read_only += 1,
+            Ok(Event::ReadOnly) => {
+                self.out.noted.read_only += 1;
+                if self.connection == Connection::Stays {
+                    self.connection = Connection::Leaves;
+                }
+            }
             _ => {}
         }
     }
@@ -330,6 +363,7 @@ impl Exchange {
     /// An answer to the provider, not within the frame of the request.
     fn tell_provider(&mut self, bytes: &[u8]) {
         match self.request {
+            _ if self.connection == Connection::Left => {}
             Request::Going { left: 1.., .. } if self.queued.len() < QUEUE_BYTES => {
                 self.queued.extend_from_slice(bytes);
             }

@@ -2,6 +2,7 @@
 
 use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
+    SanType,
 };
 
 /// A certificate authority of the test's own.
@@ -44,7 +45,24 @@ impl Authority {
     /// If a name cannot stand in a certificate.
     #[must_use]
     pub fn issue(&self, names: &[&str]) -> Certificate {
-        let mut params = named(names[0], names);
+        self.sign(named(names[0], names))
+    }
+
+    /// A certificate of a workload of the mesh, as istiod's own authority makes them: its name is
+    /// the identity of its service account.
+    ///
+    /// # Panics
+    /// If a name cannot stand in a certificate.
+    #[must_use]
+    pub fn workload(&self, namespace: &str, service_account: &str) -> Certificate {
+        let identity = format!("spiffe://cluster.local/ns/{namespace}/sa/{service_account}");
+        let mut params = named(service_account, &[]);
+        let identity = identity.try_into().expect("letters of a certificate");
+        params.subject_alt_names.push(SanType::URI(identity));
+        self.sign(params)
+    }
+
+    fn sign(&self, mut params: CertificateParams) -> Certificate {
         params.use_authority_key_identifier_extension = true;
         params.extended_key_usages = vec![
             ExtendedKeyUsagePurpose::ServerAuth,

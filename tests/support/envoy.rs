@@ -92,6 +92,26 @@ impl EnvoySettings {
         self
     }
 
+    /// With certificates: the server of secrets, see [`Secrets`](crate::Secrets), as the agent beside
+    /// a sidecar is one.
+    ///
+    /// # Panics
+    /// If it was not made by [`sidecar`](Self::sidecar).
+    #[must_use]
+    pub fn secrets(mut self, server: SocketAddr) -> Self {
+        let clusters = self.bootstrap["static_resources"]["clusters"]
+            .as_array_mut()
+            .expect("a sidecar");
+        let mut cluster = clusters[0].clone();
+        cluster["name"] = json!("sds-grpc");
+        cluster["load_assignment"]["cluster_name"] = json!("sds-grpc");
+        let endpoint = &mut cluster["load_assignment"]["endpoints"][0]["lb_endpoints"][0];
+        endpoint["endpoint"]["address"]["socket_address"] =
+            json!({"address": server.ip().to_string(), "port_value": server.port()});
+        clusters.push(cluster);
+        self
+    }
+
     /// A key of the node's metadata, e.g. `INTERCEPTION_MODE` `REDIRECT`.
     #[must_use]
     pub fn metadata(mut self, key: &str, value: Value) -> Self {
@@ -134,7 +154,8 @@ impl EnvoySettings {
         self
     }
 
-    /// For how long it drains connections; Envoy's default is ten minutes.
+    /// For how long it drains connections; Envoy's default is ten minutes. It tells its peers at
+    /// once, as Istio has it.
     #[must_use]
     pub fn drain_seconds(mut self, seconds: u32) -> Self {
         self.drain = Some(seconds);
@@ -216,6 +237,7 @@ impl EnvoySettings {
         }
         if let Some(seconds) = self.drain {
             command.args(["--drain-time-s", &seconds.to_string()]);
+            command.args(["--drain-strategy", "immediate"]);
         }
         if let Some(modules) = &self.modules {
             let modules = if self.user.is_some() {

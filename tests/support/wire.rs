@@ -146,9 +146,15 @@ impl WireConsumer {
     /// # Panics
     /// If nobody listens.
     pub async fn connect(port: u16) -> Self {
-        let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port))
-            .await
-            .expect("a listener");
+        Self::connect_to(SocketAddr::from((Ipv4Addr::LOCALHOST, port))).await
+    }
+
+    /// Connects to an address.
+    ///
+    /// # Panics
+    /// If nobody listens.
+    pub async fn connect_to(server: SocketAddr) -> Self {
+        let stream = TcpStream::connect(server).await.expect("a listener");
         let address = stream.local_addr().expect("an address");
         let (read, write) = stream.into_split();
         let waiting = Waiting::default();

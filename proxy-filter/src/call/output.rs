@@ -9,6 +9,8 @@ use crate::request::Class;
 pub struct Output {
     /// Bytes for the provider.
     pub to_provider: Vec<u8>,
+    /// They are the last: our half of the connection closes behind them.
+    pub leave: bool,
     /// The response's headers.
     pub headers: Option<ResponseHeaders>,
     /// The next bytes of the response's body.

@@ -222,7 +222,7 @@ fn what_else_a_provider_sends_is_not_the_answer() {
     .concat();
     call.provider_data(&all, false);
     let out = call.take();
-    assert_eq!((out.body, out.end), (response, true));
+    assert_eq!((out.body, out.leave, out.end), (response, true, false));
     let noted = Noted {
         heartbeats: 2,
         read_only: 1,
@@ -237,6 +237,44 @@ fn what_else_a_provider_sends_is_not_the_answer() {
         (refusal.head().id, refusal.head().status),
         (5, Status::BAD_REQUEST)
     );
+    // Our half is closed: nothing is said any more, and the call ends with the connection.
+    call.provider_data(HEARTBEAT, false);
+    assert!(call.take().to_provider.is_empty());
+    call.provider_data(&[], true);
+    let expected = Output {
+        end: true,
+        ..Output::default()
+    };
+    assert_eq!(call.take(), expected);
+}
+
+/// A provider that has closed already needs not be told.
+#[test]
+fn a_connection_that_was_closed_behind_the_answer_is_not_closed_again() {
+    let mut call = sent(&recorded::request("3.3.6", "hello"));
+    let response = recorded::response("3.3.6", "hello");
+    call.provider_data(&[READ_ONLY, &response].concat(), true);
+    let out = call.take();
+    assert_eq!((out.body, out.leave, out.end), (response, false, true));
+}
+
+/// The connection is another call's as soon as this one ends.
+#[test]
+fn a_call_does_not_end_within_the_frame_behind_its_answer() {
+    let mut call = sent(&recorded::request("3.3.6", "hello"));
+    let response = recorded::response("3.3.6", "hello");
+    call.provider_data(&[&response[..], &HEARTBEAT[..9]].concat(), false);
+    let out = call.take();
+    assert_eq!((out.body, out.end), (response, false));
+    call.provider_data(&HEARTBEAT[9..16], false);
+    assert_eq!(call.take(), Output::default());
+    call.provider_data(&HEARTBEAT[16..], false);
+    let out = call.take();
+    assert_eq!((out.to_provider, out.end), (HEARTBEAT_REPLY.to_vec(), true));
+    let mut call = sent(&recorded::request("3.3.6", "hello"));
+    let response = recorded::response("3.3.6", "hello");
+    call.provider_data(&[&response[..], &HEARTBEAT[..9]].concat(), true);
+    assert!(call.take().end, "the provider has closed");
 }
 
 /// The connection is another call's as soon as this one ends.
