@@ -277,25 +277,6 @@ fn a_call_does_not_end_within_the_frame_behind_its_answer() {
     assert!(call.take().end, "the provider has closed");
 }
 
-/// The connection is another call's as soon as this one ends.
-#[test]
-fn a_call_does_not_end_within_the_frame_behind_its_answer() {
-    let mut call = sent(&recorded::request("3.3.6", "hello"));
-    let response = recorded::response("3.3.6", "hello");
-    call.provider_data(&[&response[..], &HEARTBEAT[..9]].concat(), false);
-    let out = call.take();
-    assert_eq!((out.body, out.end), (response, false));
-    call.provider_data(&HEARTBEAT[9..16], false);
-    assert_eq!(call.take(), Output::default());
-    call.provider_data(&HEARTBEAT[16..], false);
-    let out = call.take();
-    assert_eq!((out.to_provider, out.end), (HEARTBEAT_REPLY.to_vec(), true));
-    let mut call = sent(&recorded::request("3.3.6", "hello"));
-    let response = recorded::response("3.3.6", "hello");
-    call.provider_data(&[&response[..], &HEARTBEAT[..9]].concat(), true);
-    assert!(call.take().end, "the provider has closed");
-}
-
 /// Envoy lends what came in pieces: a frame that begins behind the answer may begin in another piece.
 #[test]
 fn a_call_does_not_end_within_a_frame_of_the_next_piece() {
