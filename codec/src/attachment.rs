@@ -120,9 +120,7 @@ impl<'a, 'i> Attachments<'a, 'i> {
         }
         let raw = self.raw(index)?.0;
         match self.format {
-            Format::Hessian2 => {
-                hessian2::read_string(&mut Reader::new(raw), true, What::AttachmentKey).ok()
-            }
+            Format::Hessian2 => hessian2::string_of(raw),
             Format::JsonLines | Format::JsonFramed | Format::ProtobufJson => json::key(raw),
             Format::Protobuf => None,
             Format::MsgPack => {
@@ -171,9 +169,8 @@ impl<'a, 'i> Attachments<'a, 'i> {
 
 fn hessian_value(raw: &[u8]) -> Option<AttachmentValue<'_>> {
     use hessian2::Scalar;
-    if let [0x00..=0x1f | 0x30..=0x33, ..] = raw {
-        let text = hessian2::read_string(&mut Reader::new(raw), true, What::Attachments);
-        return text.ok().map(AttachmentValue::String);
+    if let Some(text) = hessian2::string_of(raw) {
+        return Some(AttachmentValue::String(text));
     }
     Some(match hessian2::scalar(raw)? {
         Scalar::String(text) => AttachmentValue::String(text),

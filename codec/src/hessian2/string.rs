@@ -72,6 +72,19 @@ fn read_chunks<'a>(r: &mut Reader<'a>, four: bool, what: What) -> Result<Text<'a
     }
 }
 
+/// The text of a string that is all of `bytes`, which were read before: nothing is validated again.
+/// `None` if they are another value.
+#[inline]
+pub(crate) const fn validated(bytes: &[u8]) -> Option<Text<'_>> {
+    match bytes {
+        [0x00..=0x1f, data @ ..] | [0x30..=0x33, _, data @ ..] | [b'S', _, _, data @ ..] => {
+            Some(Text::of(data, Encoding::Cesu8))
+        }
+        [b'R', ..] => Some(Text::of(bytes, Encoding::HessianChunks)),
+        _ => None,
+    }
+}
+
 /// Length in units and the rest, of the chunk that validated `bytes` begin with.
 pub(crate) fn chunk_head(bytes: &[u8]) -> Option<(usize, &[u8])> {
     match *bytes {
@@ -111,6 +124,7 @@ pub(crate) fn skip_short(r: &mut Reader<'_>) -> bool {
     }
     found
 }
+
 #[cold]
 pub(crate) fn unexpected(r: &Reader<'_>, lead: u8, what: What) -> Error {
     Error::new(
