@@ -12,6 +12,7 @@
 //! graph    values with identity: an arena, so that cycles are plain data
 //!   encode  a Graph to bytes
 //!    write  single values, packed as hessian-lite 4 does
+//! leads    where the n-th UTF-16 unit is
 //! ```
 
 mod binary;
@@ -20,6 +21,7 @@ mod container;
 mod decode;
 mod encode;
 mod graph;
+mod leads;
 #[cfg(feature = "serde")]
 mod mapping;
 mod number;

@@ -7,8 +7,11 @@
 //! overlong forms (Java reads `c0 80`), stray continuation bytes, and four-byte UTF-8 (which Java
 //! refuses too) unless [`Limits::four_byte_utf8`](crate::Limits::four_byte_utf8) says otherwise.
 
+use alloc::vec::Vec;
+
 use crate::error::{Error, ErrorKind, What};
 use crate::hessian2::cesu8::{short_ascii, span};
+use crate::hessian2::leads::nth_lead;
 use crate::reader::Reader;
 use crate::text::{Encoding, Text};
 
@@ -95,6 +98,19 @@ pub(crate) fn chunk_head(bytes: &[u8]) -> Option<(usize, &[u8])> {
         [b'S' | b'R', h, l, ref rest @ ..] => Some((usize::from(u16::from_be_bytes([h, l])), rest)),
         _ => None,
     }
+}
+
+/// The data of the chunks that validated `bytes` are, in one piece. `None` if there is four-byte
+/// UTF-8 in it, which is not what the writer writes.
+pub(crate) fn joined(mut bytes: &[u8]) -> Option<Vec<u8>> {
+    let mut all = Vec::with_capacity(bytes.len());
+    while let Some((units, rest)) = chunk_head(bytes) {
+        let (data, after) = rest.split_at_checked(nth_lead(rest, units))?;
+        all.extend_from_slice(data);
+        bytes = after;
+    }
+    let is_cesu8 = all.is_ascii() || all.iter().fold(0, |max, byte| *byte.max(&max)) < 0xf0;
+    is_cesu8.then_some(all)
 }
 
 #[inline]
