@@ -79,7 +79,14 @@ impl<'a, 'i> Attachments<'a, 'i> {
         &self,
     ) -> impl Iterator<Item = (Option<Text<'a>>, AttachmentValue<'a>)> + use<'a, 'i> {
         let all = *self;
-        (0..all.len()).filter_map(move |index| Some((all.key(index), all.value(index)?)))
+        (0..all.len()).filter_map(move |index| match all.format {
+            Format::Hessian2 => {
+                let (key, value) = all.raw(index)?;
+                let value = hessian_value(value).unwrap_or(AttachmentValue::Other(value));
+                Some((hessian2::string_of(key), value))
+            }
+            _ => Some((all.key(index), all.value(index)?)),
+        })
     }
 
     /// The entry's key and value as they are on the wire.

@@ -45,6 +45,6 @@ pub(crate) use decode::Decoder;
 #[cfg(feature = "serde")]
 pub(crate) use mapping::Serializer;
 pub(crate) use number::read_int;
-pub(crate) use string::{chunk_head, read as read_string, skip_short, validated as string_of};
+pub(crate) use string::{chunk_head, read as read_string, skip_plain, validated as string_of};
 pub(crate) use walk::{Container, Scalar, Sink, Tables, has_parts, scalar, walk};
 pub(crate) use write::push_string;

@@ -43,6 +43,26 @@ pub(crate) fn read_after<'a>(
     Ok(text)
 }
 
+/// How long the length behind `lead` is and the data after it, of an ASCII string below 1,024 units.
+#[inline(always)]
+fn plain(rest: &[u8], lead: u8) -> Option<(usize, &[u8])> {
+    match lead {
+        0x00..=0x1f => Some((0, short_ascii(rest, usize::from(lead))?)),
+        0x30..=0x33 => {
+            let (low, rest) = rest.split_first()?;
+            let data = rest.get(..usize::from(lead - 0x30) << 8 | usize::from(*low))?;
+            is_ascii(data).then_some((1, data))
+        }
+        _ => None,
+    }
+}
+
+/// Apart, so that callers into which strings are inlined stay small; its answer fits a register.
+#[inline(never)]
+const fn is_ascii(bytes: &[u8]) -> bool {
+    bytes.is_ascii()
+}
+
 #[inline(never)]
 fn read_any<'a>(r: &mut Reader<'a>, lead: u8, four: bool, what: What) -> Result<Text<'a>, Error> {
     let units = match lead {
@@ -127,18 +147,18 @@ fn data<'a>(r: &mut Reader<'a>, units: usize, four: bool, what: What) -> Result<
     }
 }
 
-/// Passes over the string at the reader if that is quick: short and ASCII. False if it is not,
-/// and nothing has moved.
+/// Passes over the string at the reader if that is quick: below 1,024 units and ASCII. False if it
+/// is not, and nothing has moved.
 #[inline(always)]
-pub(crate) fn skip_short(r: &mut Reader<'_>) -> bool {
-    let Some((lead @ 0x00..=0x1f, rest)) = r.rest().split_first() else {
+pub(crate) fn skip_plain(r: &mut Reader<'_>) -> bool {
+    let Some((lead, rest)) = r.rest().split_first() else {
         return false;
     };
-    let found = short_ascii(rest, usize::from(*lead)).is_some();
-    if found {
-        r.skip(1 + usize::from(*lead));
+    let found = plain(rest, *lead);
+    if let Some((head, data)) = found {
+        r.skip(1 + head + data.len());
     }
-    found
+    found.is_some()
 }
 
 #[cold]
