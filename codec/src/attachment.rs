@@ -79,7 +79,14 @@ impl<'a, 'i> Attachments<'a, 'i> {
         &self,
     ) -> impl Iterator<Item = (Option<Text<'a>>, AttachmentValue<'a>)> + use<'a, 'i> {
         let all = *self;
-        (0..all.len()).filter_map(move |index| Some((all.key(index), all.value(index)?)))
+        (0..all.len()).filter_map(move |index| match all.format {
+            Format::Hessian2 => {
+                let (key, value) = all.raw(index)?;
+                let value = hessian_value(value).unwrap_or(AttachmentValue::Other(value));
+                Some((hessian2::string_of(key), value))
+            }
+            _ => Some((all.key(index), all.value(index)?)),
+        })
     }
 
     /// The entry's key and value as they are on the wire.
@@ -120,9 +127,7 @@ impl<'a, 'i> Attachments<'a, 'i> {
         }
         let raw = self.raw(index)?.0;
         match self.format {
-            Format::Hessian2 => {
-                hessian2::read_string(&mut Reader::new(raw), true, What::AttachmentKey).ok()
-            }
+            Format::Hessian2 => hessian2::string_of(raw),
             Format::JsonLines | Format::JsonFramed | Format::ProtobufJson => json::key(raw),
             Format::Protobuf => None,
             Format::MsgPack => {
@@ -171,9 +176,8 @@ impl<'a, 'i> Attachments<'a, 'i> {
 
 fn hessian_value(raw: &[u8]) -> Option<AttachmentValue<'_>> {
     use hessian2::Scalar;
-    if let [0x00..=0x1f | 0x30..=0x33, ..] = raw {
-        let text = hessian2::read_string(&mut Reader::new(raw), true, What::Attachments);
-        return text.ok().map(AttachmentValue::String);
+    if let Some(text) = hessian2::string_of(raw) {
+        return Some(AttachmentValue::String(text));
     }
     Some(match hessian2::scalar(raw)? {
         Scalar::String(text) => AttachmentValue::String(text),

@@ -276,7 +276,7 @@ impl<'a, 'l> BodyReader<'a, 'l> {
     /// A key or a value: nearly always a string.
     #[inline(always)]
     fn entry_part(&mut self, tables: &mut Tables) -> Result<(), Error> {
-        if hessian2::skip_short(&mut self.r) {
+        if hessian2::skip_plain(&mut self.r) {
             Ok(())
         } else {
             self.skip_long_part(tables)

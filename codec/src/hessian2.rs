@@ -12,6 +12,7 @@
 //! graph    values with identity: an arena, so that cycles are plain data
 //!   encode  a Graph to bytes
 //!    write  single values, packed as hessian-lite 4 does
+//! leads    where the n-th UTF-16 unit is
 //! ```
 
 mod binary;
@@ -20,6 +21,7 @@ mod container;
 mod decode;
 mod encode;
 mod graph;
+mod leads;
 #[cfg(feature = "serde")]
 mod mapping;
 mod number;
@@ -43,6 +45,6 @@ pub(crate) use decode::Decoder;
 #[cfg(feature = "serde")]
 pub(crate) use mapping::Serializer;
 pub(crate) use number::read_int;
-pub(crate) use string::{chunk_head, read as read_string, skip_short};
+pub(crate) use string::{chunk_head, read as read_string, skip_plain, validated as string_of};
 pub(crate) use walk::{Container, Scalar, Sink, Tables, has_parts, scalar, walk};
 pub(crate) use write::push_string;

@@ -73,6 +73,18 @@ impl<'a> Text<'a> {
         }
     }
 
+    /// The bytes, if they are ASCII in one piece.
+    #[inline]
+    pub(crate) fn ascii(&self) -> Option<&'a [u8]> {
+        let one_piece = matches!(self.encoding, Encoding::Utf8 | Encoding::Cesu8);
+        (one_piece && self.bytes.is_ascii()).then_some(self.bytes)
+    }
+
+    /// The bytes, if they are the chunks of a Hessian string.
+    pub(crate) fn chunks(&self) -> Option<&'a [u8]> {
+        (self.encoding == Encoding::HessianChunks).then_some(self.bytes)
+    }
+
     /// The text without copying, if it stands on the wire as one piece of UTF-8: always so for
     /// ASCII, and for characters of the basic plane in a Hessian string of one chunk.
     pub fn as_str(&self) -> Option<&'a str> {
@@ -173,6 +185,9 @@ impl PartialOrd for Text<'_> {
 /// The order of Java's `String.compareTo`: by UTF-16 units.
 impl Ord for Text<'_> {
     fn cmp(&self, other: &Self) -> Ordering {
+        if let (Some(ours), Some(theirs)) = (self.ascii(), other.ascii()) {
+            return ours.cmp(theirs);
+        }
         self.units().cmp(other.units())
     }
 }

@@ -18,8 +18,8 @@ use crate::text::Text;
 /// Fails on the first byte that is wrong; see the module for what is refused although Java reads it.
 pub fn decode<'a>(bytes: &'a [u8], limits: &Limits) -> Result<(Graph<'a>, Vec<Value<'a>>), Error> {
     let mut reader = Reader::new(bytes);
-    let mut decoder = Decoder::default();
-    let mut values = Vec::new();
+    let mut decoder = Decoder::of(bytes.len());
+    let mut values = Vec::with_capacity(8);
     while reader.left() > 0 {
         values.push(decoder.value(&mut reader, limits)?);
     }
@@ -73,6 +73,16 @@ pub(crate) struct Decoder<'a> {
 }
 
 impl<'a> Decoder<'a> {
+    /// One with room for what bodies of this length usually hold, at most for a small one.
+    fn of(len: usize) -> Self {
+        let few = (len / 16).min(32);
+        let mut decoder = Self::default();
+        decoder.builder.stack.reserve(few);
+        decoder.builder.open.reserve(few / 4);
+        decoder.builder.graph.reserve_values(few);
+        decoder
+    }
+
     pub(crate) fn value(
         &mut self,
         reader: &mut Reader<'a>,
@@ -130,7 +140,6 @@ struct Builder<'a> {
     stack: Vec<Value<'a>>,
     /// Containers that have not ended: the node, what it is, where its values begin in `stack`.
     open: Vec<(NodeId, Kind<'a>, usize)>,
-    pairs: Vec<[Value<'a>; 2]>,
     left: u32,
     used: u32,
 }
@@ -220,11 +229,7 @@ impl<'a> Sink<'a> for Builder<'a> {
         match open {
             Kind::List(class) => self.graph.define_list(id, class, values),
             Kind::Object(class) => self.graph.define_object(id, class, values),
-            Kind::Map(class) => {
-                self.pairs.clear();
-                self.pairs.extend(values.as_chunks::<2>().0);
-                self.graph.define_map(id, class, &self.pairs);
-            }
+            Kind::Map(class) => (self.graph).define_map(id, class, values.as_chunks().0),
         }
         self.stack.truncate(base);
         self.stack.push(Value::Node(id));

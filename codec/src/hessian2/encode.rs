@@ -40,9 +40,11 @@ pub struct Encoder<'g, 'a> {
 impl<'g, 'a> Encoder<'g, 'a> {
     /// An encoder at the start of a body.
     pub fn new(graph: &'g Graph<'a>) -> Self {
+        let mut writer = Writer::new();
+        writer.reserve(graph.usual_len());
         Self {
             graph,
-            writer: Writer::new(),
+            writer,
             lists: ArrayLists::default(),
             begun: vec![None; graph.nodes.len()],
             next: 0,
@@ -86,26 +88,36 @@ impl<'g, 'a> Encoder<'g, 'a> {
 
     /// Writes one value. A node that the graph does not have is written as null.
     pub fn value(&mut self, value: Value<'a>) {
-        let mut open: Vec<Open<'_, 'a>> = Vec::new();
-        open.extend(self.begin(value));
+        let Value::Node(id) = value else {
+            return scalar(&mut self.writer, value);
+        };
+        let mut open = Vec::with_capacity(8);
+        open.extend(self.begin_node(id));
         while let Some(innermost) = open.last_mut() {
-            match innermost.rest.split_first() {
-                Some((first, rest)) => {
-                    innermost.rest = rest;
-                    let nested = self.begin(*first);
-                    open.extend(nested);
-                }
-                None => match innermost.pairs.split_first() {
-                    Some((pair, pairs)) => (innermost.rest, innermost.pairs) = (pair, pairs),
-                    None => {
-                        if innermost.is_map {
-                            self.writer.end_map();
-                        }
-                        open.pop();
+            match self.scalars(innermost) {
+                Some(id) => open.extend(self.begin_node(id)),
+                None => {
+                    if innermost.is_map {
+                        self.writer.end_map();
                     }
-                },
+                    open.pop();
+                }
             }
         }
+    }
+
+    /// Writes the values of a node up to the first that is one itself.
+    fn scalars(&mut self, open: &mut Open<'g, 'a>) -> Option<NodeId> {
+        let mut rest = open.rest.iter();
+        let node = rest.find_map(|value| match *value {
+            Value::Node(id) => Some(id),
+            value => {
+                scalar(&mut self.writer, value);
+                None
+            }
+        });
+        open.rest = rest.as_slice();
+        node
     }
 
     /// The bytes of all values.
@@ -113,23 +125,8 @@ impl<'g, 'a> Encoder<'g, 'a> {
         self.writer.into_bytes()
     }
 
-    /// Writes a scalar or a reference whole, and of a node the beginning: what is left is returned.
-    fn begin(&mut self, value: Value<'a>) -> Option<Open<'g, 'a>> {
-        let w = &mut self.writer;
-        match value {
-            Value::Null => w.null(),
-            Value::Bool(value) => w.bool(value),
-            Value::Int(value) => w.int(value),
-            Value::Long(value) => w.long(value),
-            Value::Double(value) => w.double(value),
-            Value::Date(millis) => w.date(millis),
-            Value::String(text) => w.string(text),
-            Value::Binary(bytes) => w.binary(bytes),
-            Value::Node(id) => return self.begin_node(id),
-        }
-        None
-    }
-
+    /// Writes a node that has begun before as a reference, of another one the beginning: what is
+    /// left is returned.
     fn begin_node(&mut self, id: NodeId) -> Option<Open<'g, 'a>> {
         let (graph, place) = (self.graph, id.index());
         let Some(node) = graph.node(id) else {
@@ -151,15 +148,13 @@ impl<'g, 'a> Encoder<'g, 'a> {
                 self.writer.begin_list(class.or(default), items.len());
                 Open {
                     rest: items,
-                    pairs: &[],
                     is_map: false,
                 }
             }
             Node::Map { class, entries } => {
                 self.writer.begin_map(class);
                 Open {
-                    rest: &[],
-                    pairs: entries,
+                    rest: entries.as_flattened(),
                     is_map: true,
                 }
             }
@@ -168,7 +163,6 @@ impl<'g, 'a> Encoder<'g, 'a> {
                 self.writer.begin_object(class);
                 Open {
                     rest: fields,
-                    pairs: &[],
                     is_map: false,
                 }
             }
@@ -203,10 +197,25 @@ impl<'g, 'a> Encoder<'g, 'a> {
     }
 }
 
+/// Writes a value that is no node.
+#[inline]
+fn scalar(w: &mut Writer<'_>, value: Value<'_>) {
+    match value {
+        Value::Null | Value::Node(_) => w.null(),
+        Value::Bool(value) => w.bool(value),
+        Value::Int(value) => w.int(value),
+        Value::Long(value) => w.long(value),
+        Value::Double(value) => w.double(value),
+        Value::Date(millis) => w.date(millis),
+        Value::String(text) => w.string(text),
+        Value::Binary(bytes) => w.binary(bytes),
+    }
+}
+
 /// A node whose beginning is written.
 #[derive(Debug)]
 struct Open<'g, 'a> {
+    /// Its values that are not: of a map keys and values by turns.
     rest: &'g [Value<'a>],
-    pairs: &'g [[Value<'a>; 2]],
     is_map: bool,
 }

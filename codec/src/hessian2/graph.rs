@@ -162,6 +162,12 @@ impl<'a> Graph<'a> {
         (index < self.classes.len()).then_some(ClassId(index as u32))
     }
 
+    /// How many bytes such a graph usually takes: a guess, to make room at once.
+    pub(crate) const fn usual_len(&self) -> usize {
+        let texts = self.values.len() + self.entries.len() * 2 + self.names.len();
+        (texts + self.classes.len() * 2 + 4) * 16
+    }
+
     /// There are none.
     pub const fn is_empty(&self) -> bool {
         self.nodes.is_empty()
@@ -204,6 +210,15 @@ impl<'a> Graph<'a> {
             fields: start..self.names.len() as u32,
         });
         ClassId(self.classes.len() as u32 - 1)
+    }
+
+    /// Makes room for so many values in objects and lists, and for what is usually beside them.
+    pub(crate) fn reserve_values(&mut self, values: usize) {
+        self.nodes.reserve(values / 2);
+        self.values.reserve(values);
+        self.entries.reserve(values / 2);
+        self.classes.reserve(values / 4);
+        self.names.reserve(values / 2);
     }
 
     /// A node without content, an empty list until it is defined.

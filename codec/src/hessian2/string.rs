@@ -7,8 +7,11 @@
 //! overlong forms (Java reads `c0 80`), stray continuation bytes, and four-byte UTF-8 (which Java
 //! refuses too) unless [`Limits::four_byte_utf8`](crate::Limits::four_byte_utf8) says otherwise.
 
+use alloc::vec::Vec;
+
 use crate::error::{Error, ErrorKind, What};
 use crate::hessian2::cesu8::{short_ascii, span};
+use crate::hessian2::leads::nth_lead;
 use crate::reader::Reader;
 use crate::text::{Encoding, Text};
 
@@ -38,6 +41,26 @@ pub(crate) fn read_after<'a>(
     let text = read_any(&mut slow, lead, four, what)?;
     *r = slow;
     Ok(text)
+}
+
+/// How long the length behind `lead` is and the data after it, of an ASCII string below 1,024 units.
+#[inline(always)]
+fn plain(rest: &[u8], lead: u8) -> Option<(usize, &[u8])> {
+    match lead {
+        0x00..=0x1f => Some((0, short_ascii(rest, usize::from(lead))?)),
+        0x30..=0x33 => {
+            let (low, rest) = rest.split_first()?;
+            let data = rest.get(..usize::from(lead - 0x30) << 8 | usize::from(*low))?;
+            is_ascii(data).then_some((1, data))
+        }
+        _ => None,
+    }
+}
+
+/// Apart, so that callers into which strings are inlined stay small; its answer fits a register.
+#[inline(never)]
+const fn is_ascii(bytes: &[u8]) -> bool {
+    bytes.is_ascii()
 }
 
 #[inline(never)]
@@ -72,6 +95,19 @@ fn read_chunks<'a>(r: &mut Reader<'a>, four: bool, what: What) -> Result<Text<'a
     }
 }
 
+/// The text of a string that is all of `bytes`, which were read before: nothing is validated again.
+/// `None` if they are another value.
+#[inline]
+pub(crate) const fn validated(bytes: &[u8]) -> Option<Text<'_>> {
+    match bytes {
+        [0x00..=0x1f, data @ ..] | [0x30..=0x33, _, data @ ..] | [b'S', _, _, data @ ..] => {
+            Some(Text::of(data, Encoding::Cesu8))
+        }
+        [b'R', ..] => Some(Text::of(bytes, Encoding::HessianChunks)),
+        _ => None,
+    }
+}
+
 /// Length in units and the rest, of the chunk that validated `bytes` begin with.
 pub(crate) fn chunk_head(bytes: &[u8]) -> Option<(usize, &[u8])> {
     match *bytes {
@@ -82,6 +118,19 @@ pub(crate) fn chunk_head(bytes: &[u8]) -> Option<(usize, &[u8])> {
         [b'S' | b'R', h, l, ref rest @ ..] => Some((usize::from(u16::from_be_bytes([h, l])), rest)),
         _ => None,
     }
+}
+
+/// The data of the chunks that validated `bytes` are, in one piece. `None` if there is four-byte
+/// UTF-8 in it, which is not what the writer writes.
+pub(crate) fn joined(mut bytes: &[u8]) -> Option<Vec<u8>> {
+    let mut all = Vec::with_capacity(bytes.len());
+    while let Some((units, rest)) = chunk_head(bytes) {
+        let (data, after) = rest.split_at_checked(nth_lead(rest, units))?;
+        all.extend_from_slice(data);
+        bytes = after;
+    }
+    let is_cesu8 = all.is_ascii() || all.iter().fold(0, |max, byte| *byte.max(&max)) < 0xf0;
+    is_cesu8.then_some(all)
 }
 
 #[inline]
@@ -98,19 +147,20 @@ fn data<'a>(r: &mut Reader<'a>, units: usize, four: bool, what: What) -> Result<
     }
 }
 
-/// Passes over the string at the reader if that is quick: short and ASCII. False if it is not,
-/// and nothing has moved.
+/// Passes over the string at the reader if that is quick: below 1,024 units and ASCII. False if it
+/// is not, and nothing has moved.
 #[inline(always)]
-pub(crate) fn skip_short(r: &mut Reader<'_>) -> bool {
-    let Some((lead @ 0x00..=0x1f, rest)) = r.rest().split_first() else {
+pub(crate) fn skip_plain(r: &mut Reader<'_>) -> bool {
+    let Some((lead, rest)) = r.rest().split_first() else {
         return false;
     };
-    let found = short_ascii(rest, usize::from(*lead)).is_some();
-    if found {
-        r.skip(1 + usize::from(*lead));
+    let found = plain(rest, *lead);
+    if let Some((head, data)) = found {
+        r.skip(1 + head + data.len());
     }
-    found
+    found.is_some()
 }
+
 #[cold]
 pub(crate) fn unexpected(r: &Reader<'_>, lead: u8, what: What) -> Error {
     Error::new(

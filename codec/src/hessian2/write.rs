@@ -7,7 +7,8 @@
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
-use crate::hessian2::Binary;
+use crate::hessian2::leads::{leads, nth_lead};
+use crate::hessian2::{Binary, string};
 use crate::out::Out;
 use crate::text::Text;
 
@@ -29,6 +30,11 @@ impl<'a> Writer<'a> {
     /// A writer of the first value of a body.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// Makes room for so many bytes more.
+    pub(crate) fn reserve(&mut self, bytes: usize) {
+        self.bytes.reserve(bytes);
     }
 
     /// A writer that goes on where other values of the same body left off: with the types that they
@@ -241,15 +247,27 @@ impl<'a> Writer<'a> {
 }
 
 /// Appends a string.
+#[inline]
 pub(crate) fn push_string(out: &mut impl Out, text: Text<'_>) {
-    match text.as_cesu8_bytes() {
-        Some(bytes) => push_cesu8(out, bytes),
-        None => {
-            let mut bytes = Vec::new();
-            text.units().for_each(|unit| push_unit(&mut bytes, unit));
-            push_cesu8(out, &bytes);
-        }
+    match text.ascii() {
+        Some(bytes) if bytes.len() <= STRING_CHUNK => push_chunk(out, bytes.len(), bytes),
+        _ => push_any(out, text),
     }
+}
+
+/// The string that is not short or not ASCII.
+#[inline(never)]
+fn push_any(out: &mut impl Out, text: Text<'_>) {
+    if let Some(bytes) = text.as_cesu8_bytes() {
+        return push_cesu8(out, bytes);
+    }
+    let joined = text.chunks().and_then(string::joined);
+    let bytes = joined.unwrap_or_else(|| {
+        let mut bytes = Vec::new();
+        text.units().for_each(|unit| push_unit(&mut bytes, unit));
+        bytes
+    });
+    push_cesu8(out, &bytes);
 }
 
 fn push_cesu8(out: &mut impl Out, mut bytes: &[u8]) {
@@ -267,6 +285,12 @@ fn push_cesu8(out: &mut impl Out, mut bytes: &[u8]) {
         out.bytes(&bytes[..end]);
         (units, bytes) = (units - chunk, &bytes[end..]);
     }
+    push_chunk(out, units, bytes);
+}
+
+/// Appends the last chunk of a string, which most often is the only one.
+#[inline]
+fn push_chunk(out: &mut impl Out, units: usize, bytes: &[u8]) {
     let [high, low] = (units as u16).to_be_bytes();
     match units {
         0..0x20 => out.byte(low),
@@ -274,35 +298,6 @@ fn push_cesu8(out: &mut impl Out, mut bytes: &[u8]) {
         _ => out.bytes(&[b'S', high, low]),
     }
     out.bytes(bytes);
-}
-
-const fn is_lead(byte: u8) -> bool {
-    byte & 0xc0 != 0x80
-}
-
-/// How many sequences begin in `bytes`; counted in bytes, which is quick, as far as a byte counts.
-fn leads(bytes: &[u8]) -> usize {
-    let of = |block: &[u8]| {
-        block
-            .iter()
-            .map(|byte| u8::from(is_lead(*byte)))
-            .sum::<u8>()
-    };
-    bytes.chunks(255).map(|block| usize::from(of(block))).sum()
-}
-
-/// Where the sequence after the first `n` begins.
-fn nth_lead(bytes: &[u8], n: usize) -> usize {
-    let (mut at, mut left) = (0, n);
-    for block in bytes.chunks(64) {
-        let leads = leads(block);
-        if leads > left {
-            let mut places = block.iter().enumerate().filter(|(_, byte)| is_lead(**byte));
-            return at + places.nth(left).map_or(block.len(), |(place, _)| place);
-        }
-        (at, left) = (at + block.len(), left - leads);
-    }
-    at
 }
 
 /// Appends a UTF-16 unit as a sequence of its own.
