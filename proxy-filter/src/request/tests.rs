@@ -12,11 +12,11 @@ fn config(json: &str) -> Config {
 
 fn made(bytes: &[u8], config: &Config) -> (Headers, Call) {
     let mut headers = Headers::new();
-    let call = to_headers(&frame(bytes), config, &mut headers).unwrap();
+    let call = to_headers(&frame(bytes), config, &mut Seen::default(), &mut headers).unwrap();
     (headers, call)
 }
 
-fn pairs(headers: &Headers) -> impl Iterator<Item = (&[u8], &[u8])> {
+fn pairs(headers: &Headers) -> impl Iterator<Item = (&[u8], &[u8])> + Clone {
     headers.iter().map(|(name, value)| (&**name, &**value))
 }
 
@@ -30,7 +30,8 @@ fn lines(bytes: &[u8], config: &Config) -> String {
 
 fn refused(bytes: &[u8], config: &Config) -> (Class, String) {
     let mut headers = Headers::new();
-    let refusal = to_headers(&frame(bytes), config, &mut headers).unwrap_err();
+    let refusal =
+        to_headers(&frame(bytes), config, &mut Seen::default(), &mut headers).unwrap_err();
     assert!(headers.is_empty());
     (refusal.class(), refusal.text().into())
 }
@@ -206,7 +207,7 @@ fn recorded_calls_go_through_unchanged() {
             continue;
         }
         let mut headers = Headers::new();
-        to_headers(&whole, &ours, &mut headers)
+        to_headers(&whole, &ours, &mut Seen::default(), &mut headers)
             .unwrap_or_else(|refusal| panic!("{}: {refusal}", r.case));
         seen += 1;
         assert!(is_untouched(whole.head(), pairs(&headers), &ours));
@@ -386,7 +387,7 @@ fn a_refusal_tells_its_caller() {
         ("2.7.23-other", "msgpack-hello", Serialization::HESSIAN2),
     ] {
         let bytes = recorded::request(version, case);
-        let reply = to_headers(&frame(&bytes), &strict, &mut sink)
+        let reply = to_headers(&frame(&bytes), &strict, &mut Seen::default(), &mut sink)
             .unwrap_err()
             .reply();
         let reply = frame(&reply);
@@ -413,7 +414,13 @@ fn a_refusal_tells_its_caller() {
     let one_way = recorded::request("3.3.6", "oneway");
     let heartbeat = b"\xda\xbb\xe2\0\0\0\0\0\0\0\0\x07\0\0\0\x01N".to_vec();
     for nobody_waits in [one_way, heartbeat] {
-        let refusal = to_headers(&frame(&nobody_waits), &strict, &mut sink).unwrap_err();
+        let refusal = to_headers(
+            &frame(&nobody_waits),
+            &strict,
+            &mut Seen::default(),
+            &mut sink,
+        )
+        .unwrap_err();
         assert_eq!(refusal.reply(), b"");
     }
     assert!(sink.is_empty());
@@ -954,7 +961,7 @@ proptest! {
         let bytes = written(&service, &version, &method, STRING, &attachments);
         let (ours, other) = (config(r#"{"attachments":["*"]}"#), Config::default());
         let mut headers = Headers::new();
-        if to_headers(&frame(&bytes), &ours, &mut headers).is_ok() {
+        if to_headers(&frame(&bytes), &ours, &mut Seen::default(), &mut headers).is_ok() {
             for config in [&ours, &other] {
                 prop_assert!(write_back(&frame(&bytes), pairs(&headers), config).unwrap().is_none());
             }
@@ -989,7 +996,7 @@ proptest! {
         whole[12..].copy_from_slice(&(bytes.len() as u32).to_be_bytes());
         whole.extend(&bytes);
         let mut headers = Headers::new();
-        let call = to_headers(&frame(&whole), &Config::default(), &mut headers);
+        let call = to_headers(&frame(&whole), &Config::default(), &mut Seen::default(), &mut headers);
         prop_assert_eq!(call.is_err(), headers.is_empty());
         let _ = call.map_err(|refusal| refusal.reply());
     }
