@@ -946,6 +946,39 @@ fn a_path_of_its_own_is_shown_as_the_provider_looks_it_up() {
     assert_eq!(trusting, (authority, "/demo.GreetService/hello".to_owned()));
 }
 
+/// What is remembered of a connection's other calls changes no header: calls that real peers made, and
+/// more of them than are remembered.
+#[test]
+fn a_call_has_the_same_headers_whatever_was_seen_before() {
+    let config = Config::default();
+    let mut seen = Seen::default();
+    let calls = recorded::all().iter().filter(|r| r.by_consumer);
+    let mut calls: Vec<_> = calls.map(|r| r.bytes.clone()).collect();
+    for number in 0..100 {
+        let method = format!("m{number}");
+        for group in ["", "gray", "Gray"] {
+            let attachments = [("group", group)];
+            calls.push(written(
+                "com.acme.Orders",
+                "1.0.0",
+                &method,
+                STRING,
+                &attachments,
+            ));
+        }
+    }
+    let mut told = 0;
+    for bytes in calls.iter().chain(calls.iter().rev()) {
+        let (mut headers, mut fresh) = (Headers::new(), Headers::new());
+        let call = to_headers(&frame(bytes), &config, &mut seen, &mut headers);
+        let alone = to_headers(&frame(bytes), &config, &mut Seen::default(), &mut fresh);
+        assert_eq!(call.is_ok(), alone.is_ok());
+        assert_eq!(headers, fresh);
+        told += usize::from(call.is_ok());
+    }
+    assert!(told > 900, "{told}");
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(512))]
 
