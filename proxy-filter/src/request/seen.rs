@@ -29,7 +29,7 @@ pub(super) struct Words {
 /// The names of the calls of one connection, under one configuration.
 #[derive(Debug, Default)]
 pub struct Seen {
-    calls: Vec<Box<Named>>,
+    calls: Vec<Named>,
 }
 
 /// A call's names as they came, and what they come to.
@@ -53,7 +53,7 @@ impl Seen {
             return form().map(Cow::Owned);
         }
         let names = [target.interface, target.path, target.group, target.version];
-        let is = |named: &Box<Named>| {
+        let is = |named: &Named| {
             peek.method == *named.method && names.iter().zip(&named.target).all(is_same)
         };
         if let Some(at) = self.calls.iter().position(is) {
@@ -67,11 +67,11 @@ impl Seen {
         };
         self.calls.truncate(CALLS - 1);
         let (method, target) = named;
-        self.calls.push(Box::new(Named {
+        self.calls.push(Named {
             method,
             target,
             words,
-        }));
+        });
         let last = self.calls.len() - 1;
         Ok(Cow::Borrowed(&self.calls[last].words))
     }
