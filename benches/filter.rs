@@ -13,7 +13,7 @@ use dubbo_codec::{FrameHead, Limits as FrameLimits, set_request_id};
 use dubbo_proxy_filter::config::Config;
 use dubbo_proxy_filter::hpack::HeaderList;
 use dubbo_proxy_filter::http2::{Connection, Event, Limits, Role};
-use dubbo_proxy_filter::request;
+use dubbo_proxy_filter::request::{self, Seen};
 use dubbo_proxy_filter::to_dubbo::Http2ToDubbo;
 use dubbo_proxy_filter::to_http2::DubboToHttp2;
 
@@ -117,7 +117,7 @@ fn provider(argument: usize, calls: usize) {
     let _ = envoy.next(&mut &[SETTINGS, WINDOW].concat()[..]);
     half.to_http2().clear();
     let (call, mut head) = (call(argument), HeaderList::new());
-    mapped(&call, &config, &mut head);
+    mapped(&call, &config, &mut Seen::default(), &mut head);
     let (mut answers, len) = (answer(argument).repeat(BATCH), answer(argument).len());
     best(
         &format!("provider's half, {argument} bytes, there and back"),
@@ -152,12 +152,12 @@ fn provider(argument: usize, calls: usize) {
     );
 }
 
-fn mapped(call: &[u8], config: &Config, head: &mut HeaderList) {
+fn mapped(call: &[u8], config: &Config, seen: &mut Seen, head: &mut HeaderList) {
     head.clear();
     let frame = dubbo_codec::Frame::parse(call, &FrameLimits::default())
         .ok()
         .flatten();
-    let mapped = frame.map(|frame| request::to_headers(&frame, config, head).is_ok());
+    let mapped = frame.map(|frame| request::to_headers(&frame, config, seen, head).is_ok());
     assert_eq!(mapped, Some(true));
 }
 
@@ -174,7 +174,7 @@ fn http2_alone(argument: usize, calls: usize) {
     let _ = client.next(&mut &[SETTINGS, WINDOW].concat()[..]);
     server.out().clear();
     let (call, answer, mut head) = (call(argument), answer(argument), HeaderList::new());
-    mapped(&call, &config, &mut head);
+    mapped(&call, &config, &mut Seen::default(), &mut head);
     let mut response = HeaderList::new();
     response.push(b":status", b"200");
     response.push(b"content-type", b"application/x-dubbo2");
@@ -212,12 +212,12 @@ fn http2_alone(argument: usize, calls: usize) {
 fn main() {
     let config = Config::default();
     for (argument, calls) in [(100, 10_000), (16_000, 1000)] {
-        let (call, mut head) = (call(argument), HeaderList::new());
+        let (call, mut head, mut seen) = (call(argument), HeaderList::new(), Seen::default());
         best(
             &format!("headers of a call, {argument} bytes"),
             calls,
             || {
-                (0..BATCH).for_each(|_| mapped(&call, &config, &mut head));
+                (0..BATCH).for_each(|_| mapped(&call, &config, &mut seen, &mut head));
             },
         );
         http2_alone(argument, calls);

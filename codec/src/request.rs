@@ -310,22 +310,23 @@ impl<'a> Request<'a> {
     /// What the provider will look the service up by.
     pub fn target(&self) -> Target<'a> {
         let attachments = self.attachments();
+        let [path, interface, group, version] =
+            ["path", "interface", "group", "version"].map(|key| attachments.get(key));
+        let is_other = |value: &_| matches!(value, Some(AttachmentValue::Other(_)));
+        let unresolved = [path, interface, group, version].iter().any(is_other);
         // An attachment overwrites what the body says, with null too if it is no string.
-        let effective = |key, body| match attachments.get(key) {
+        let effective = |value, body| match value {
             None => body,
             Some(AttachmentValue::String(text)) => Some(text),
             Some(_) => None,
         };
-        let path = effective("path", Some(self.peek.service));
-        let version = effective("version", self.peek.version);
-        let is_other = |key| matches!(attachments.get(key), Some(AttachmentValue::Other(_)));
+        let path = effective(path, Some(self.peek.service));
+        let version = effective(version, self.peek.version);
         Target {
-            unresolved: ["path", "interface", "group", "version"]
-                .into_iter()
-                .any(is_other),
+            unresolved,
             path,
-            interface: effective("interface", None),
-            group: effective("group", None),
+            interface: effective(interface, None),
+            group: effective(group, None),
             version,
             path_differs: path != Some(self.peek.service),
             version_differs: version != self.peek.version,

@@ -118,7 +118,7 @@ fn options_of(name: &[u8], options: &[u8]) -> Result<Config, String> {
         let name = String::from_utf8_lossy(name);
         return Err(format!("no bridge \"{name}\"; there is \"http_to_dubbo\""));
     }
-    Config::parse(options).map_err(|error| error.to_string())
+    Config::parse_for_provider(options).map_err(|error| error.to_string())
 }
 
 /// Runs a hook of a call. After a panic the call is over, and its connection with it.

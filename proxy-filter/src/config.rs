@@ -37,7 +37,8 @@ pub struct Config {
     pub custom_paths: CustomPaths,
     /// What becomes of calls that are too large to be read, or have too many headers.
     pub over_limit: OverLimit,
-    /// HTTP/2 connections get an authority too, from path and `tri-service-*`.
+    /// HTTP/2 connections get an authority too, from path and `tri-service-*`. Not in this version:
+    /// true is refused.
     pub authority_for_http2: bool,
     /// A call that the caller no longer waits for is reset.
     pub deadline: bool,
@@ -221,6 +222,22 @@ impl Config {
         Ok(config.sealed())
     }
 
+    /// Reads the options of a part at the provider's end, where some have no meaning: whoever sets them
+    /// there expects what does not happen.
+    pub fn parse_for_provider(text: &[u8]) -> Result<Self, ConfigError> {
+        let config = Self::parse(text)?;
+        if config.mode == Mode::Observe {
+            let problem = "a provider's end cannot let HTTP/2 pass; `dubbo_observe` observes";
+            return Err(ConfigError::new("mode", problem));
+        }
+        if config.limits.worker_bytes != Self::default().limits.worker_bytes {
+            let problem = "this bounds what `dubbo_to_http2` holds; a provider's end has \
+                           `limits.connection_bytes`";
+            return Err(ConfigError::new("limits.worker_bytes", problem));
+        }
+        Ok(config)
+    }
+
     fn set_all(&mut self, prefix: &str, options: &Map<String, Value>) -> Result<(), ConfigError> {
         for (key, value) in options {
             let name = format!("{prefix}{key}");
@@ -262,6 +279,11 @@ impl Config {
             );
             return Err(ConfigError::new("limits.worker_bytes", problem));
         }
+        if self.authority_for_http2 {
+            let problem =
+                "HTTP/2 connections pass untouched in this version, only false can be set";
+            return Err(ConfigError::new("authority_for_http2", problem));
+        }
         for (name, is_prefix) in self.trace.patterns() {
             if !is_prefix && self.attachments.names(name) {
                 return Err(ConfigError::new(
@@ -287,7 +309,7 @@ impl Config {
     }
 
     /// The header of an attachment that is one.
-    pub(crate) fn header_of(&self, attachment: &str) -> Option<std::borrow::Cow<'_, str>> {
+    pub(crate) fn header_of<'c>(&'c self, attachment: &str) -> Option<std::borrow::Cow<'c, str>> {
         self.trace
             .header_of(attachment)
             .or_else(|| self.attachments.header_of(attachment))

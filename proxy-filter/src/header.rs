@@ -29,6 +29,30 @@ impl HeaderSink for Vec<(Vec<u8>, Vec<u8>)> {
     }
 }
 
+/// A number as text, on the stack.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Decimal {
+    digits: [u8; 10],
+    start: usize,
+}
+
+impl Decimal {
+    pub(crate) fn new(mut number: u32) -> Self {
+        let (mut digits, mut start) = ([b'0'; 10], 10);
+        while number > 0 || start == 10 {
+            start -= 1;
+            digits[start] = b'0' + (number % 10) as u8;
+            number /= 10;
+        }
+        Self { digits, start }
+    }
+
+    pub(crate) fn as_str(&self) -> &str {
+        // All of them are ASCII.
+        std::str::from_utf8(&self.digits[self.start..]).unwrap_or_default()
+    }
+}
+
 /// What a value begins with that is not written as it is.
 const ENCODED: &str = "UTF-8''";
 
@@ -194,6 +218,19 @@ pub(crate) fn push_segment(path: &mut String, text: Text<'_>) -> bool {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn numbers_are_told_in_decimal() {
+        for (number, text) in [
+            (0, "0"),
+            (9, "9"),
+            (10, "10"),
+            (5000, "5000"),
+            (u32::MAX, "4294967295"),
+        ] {
+            assert_eq!(Decimal::new(number).as_str(), text);
+        }
+    }
 
     #[test]
     fn names_are_lower_case_tokens() {

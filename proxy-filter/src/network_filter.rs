@@ -117,18 +117,23 @@ struct Filter {
     closed: Cell<bool>,
 }
 
-fn configure(config: EnvoyPtr, name: &[u8], options: &[u8]) -> Result<Arc<Config>, String> {
+/// Which filter the name and the options ask for.
+fn kind(name: &[u8], options: &[u8]) -> Result<Kind, String> {
     let options = Options::parse(options).map_err(|error| error.to_string())?;
-    let kind = match name {
-        b"dubbo_observe" => Kind::Observe,
-        b"dubbo_to_http2" if options.mode == Mode::Observe => Kind::Observe,
-        b"dubbo_to_http2" => Kind::Translate(Arc::new(options)),
+    match name {
+        b"dubbo_observe" => Ok(Kind::Observe),
+        b"dubbo_to_http2" if options.mode == Mode::Observe => Ok(Kind::Observe),
+        b"dubbo_to_http2" => Ok(Kind::Translate(Arc::new(options))),
         other => {
             let other = String::from_utf8_lossy(other);
             let known = "there are \"dubbo_to_http2\" and \"dubbo_observe\"";
-            return Err(format!("no network filter \"{other}\"; {known}"));
+            Err(format!("no network filter \"{other}\"; {known}"))
         }
-    };
+    }
+}
+
+fn configure(config: EnvoyPtr, name: &[u8], options: &[u8]) -> Result<Arc<Config>, String> {
+    let kind = kind(name, options)?;
     // SAFETY: the hook that makes the configuration is running.
     let metrics = unsafe { NetworkConfig::new(config) }.and_then(NetworkConfig::define_metrics);
     let metrics = metrics.ok_or("Envoy refuses a metric")?;
@@ -370,4 +375,31 @@ extern "C" fn envoy_dynamic_module_on_network_filter_http_callout_done(
     _body: *const Buffer,
     _body_len: usize,
 ) {
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// That what observes changes no byte is seen in a real Envoy.
+    #[test]
+    fn the_mode_chooses_the_filter() {
+        for (name, options, observes) in [
+            ("dubbo_observe", "{}", Ok(true)),
+            ("dubbo_to_http2", "{}", Ok(false)),
+            ("dubbo_to_http2", r#"{"mode":"route"}"#, Ok(false)),
+            ("dubbo_to_http2", r#"{"mode":"observe"}"#, Ok(true)),
+            (
+                "dubbo",
+                "{}",
+                Err(
+                    "no network filter \"dubbo\"; there are \"dubbo_to_http2\" and \"dubbo_observe\"",
+                ),
+            ),
+        ] {
+            let found = kind(name.as_bytes(), options.as_bytes());
+            let found = found.map(|kind| matches!(kind, Kind::Observe));
+            assert_eq!(found, observes.map_err(str::to_owned), "{name} {options}");
+        }
+    }
 }

@@ -18,12 +18,15 @@ use crate::names;
 use crate::seal::Sum;
 
 mod changes;
+mod few;
 mod refusal;
+mod seen;
 mod told;
 mod triple;
 mod write_back;
 
 pub use refusal::{Class, Refusal};
+pub use seen::Seen;
 use told::Told;
 pub use triple::triple_authority;
 pub use write_back::{is_untouched, write_back};
@@ -86,10 +89,12 @@ impl Call {
     }
 }
 
-/// The headers of a call, from its whole frame. What is refused puts nothing into the sink.
+/// The headers of a call, from its whole frame. What is refused puts nothing into the sink. `seen` is
+/// kept for the calls of one connection, under this configuration.
 pub fn to_headers(
     frame: &Frame<'_>,
     config: &Config,
+    seen: &mut Seen,
     sink: &mut impl HeaderSink,
 ) -> Result<Call, Refusal> {
     let head = frame.head();
@@ -97,7 +102,7 @@ pub fn to_headers(
     check_head(head, config).map_err(refuse)?;
     match Request::parse(head, frame.body(), &config.frames) {
         Ok(request) => {
-            let told = Told::of_request(&request, config).map_err(refuse)?;
+            let told = Told::of_request(&request, config, seen).map_err(refuse)?;
             let mut call = Call::of(head, Some(request.peek().dubbo_version));
             call.deadline_ms = told.deadline_ms;
             emit(head, &told, config, sink);
@@ -177,7 +182,7 @@ fn emit(head: &FrameHead, told: &Told<'_>, config: &Config, sink: &mut impl Head
     };
     told.headers(head, &mut header);
     let seal = config.sealer.seal(head, told.whole, sum);
-    sink.header(names::SEAL.as_bytes(), seal.as_bytes());
+    sink.header(names::SEAL.as_bytes(), &seal);
 }
 
 #[cfg(test)]

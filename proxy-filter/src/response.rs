@@ -12,7 +12,7 @@ use dubbo_codec::{
 };
 
 use crate::config::Config;
-use crate::header::{HeaderSink, encode_text};
+use crate::header::{Decimal, HeaderSink, encode_text};
 use crate::names;
 use crate::request::Call;
 
@@ -63,9 +63,12 @@ pub fn to_headers(
     };
     let status = http_status(head.status);
     let mut header = |name: &str, value: &str| sink.header(name.as_bytes(), value.as_bytes());
-    header(names::STATUS, &status.to_string());
+    header(names::STATUS, Decimal::new(status.into()).as_str());
     header(names::CONTENT_TYPE, names::CONTENT_TYPE_DUBBO);
-    header(names::DUBBO_STATUS, &head.status.0.to_string());
+    header(
+        names::DUBBO_STATUS,
+        Decimal::new(head.status.0.into()).as_str(),
+    );
     if let Some(class) = exception {
         header(names::EXCEPTION, &class);
     }

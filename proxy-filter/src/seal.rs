@@ -54,28 +54,24 @@ impl Sealer {
         sum.0 = sum.0.wrapping_add(self.key.hash_one((name, value)));
     }
 
-    /// The seal of a frame with this head and these headers.
-    pub(crate) fn seal(&self, head: &FrameHead, whole: bool, sum: Sum) -> String {
+    /// The seal of a frame with this head and these headers, in hex.
+    pub(crate) fn seal(&self, head: &FrameHead, whole: bool, sum: Sum) -> [u8; 32] {
         let origin = self.origin(head, whole);
-        let mut seal = String::with_capacity(32);
-        for number in [origin, self.key.hash_one((origin, sum.0))] {
-            let digit =
-                |shift: u32| char::from(b"0123456789abcdef"[(number >> shift & 0xf) as usize]);
-            seal.extend((0..16).rev().map(|place| digit(place * 4)));
-        }
+        let mut seal = [0; 32];
+        seal[..16].copy_from_slice(&hex(origin));
+        seal[16..].copy_from_slice(&hex(self.binding(origin, sum)));
         seal
     }
 
     /// What `seal` says of a frame with this head and these headers.
     pub(crate) fn verdict(&self, seal: Option<&[u8]>, head: &FrameHead, sum: Sum) -> Verdict {
-        let Some((origin, rest)) = seal.and_then(|seal| seal.split_at_checked(16)) else {
+        let Some((theirs, rest)) = seal.and_then(|seal| seal.split_at_checked(16)) else {
             return Verdict::Foreign;
         };
         for whole in [true, false] {
-            let ours = self.seal(head, whole, sum);
-            let (our_origin, our_rest) = ours.as_bytes().split_at(16);
-            if origin == our_origin {
-                return match rest == our_rest {
+            let origin = self.origin(head, whole);
+            if theirs == hex(origin) {
+                return match rest == hex(self.binding(origin, sum)) {
                     true => Verdict::Untouched,
                     false => Verdict::Changed { whole },
                 };
@@ -84,9 +80,22 @@ impl Sealer {
         Verdict::Foreign
     }
 
+    fn binding(&self, origin: u64, sum: Sum) -> u64 {
+        self.key.hash_one((origin, sum.0))
+    }
+
     fn origin(&self, head: &FrameHead, whole: bool) -> u64 {
         self.key.hash_one((self.options, whole, head.to_bytes()))
     }
+}
+
+fn hex(number: u64) -> [u8; 16] {
+    let mut digits = [0; 16];
+    for (pair, byte) in digits.chunks_exact_mut(2).zip(number.to_be_bytes()) {
+        let digit = |nibble: u8| b"0123456789abcdef"[usize::from(nibble & 0xf)];
+        pair.copy_from_slice(&[digit(byte >> 4), digit(byte)]);
+    }
+    digits
 }
 
 /// Of one process, so the options alone differ.
@@ -120,19 +129,19 @@ mod tests {
         let (one, other) = (sum(&ours, one), sum(&ours, other));
         for whole in [true, false] {
             let seal = ours.seal(&head(1), whole, one);
-            let verdict = |head, sum| ours.verdict(Some(seal.as_bytes()), &head, sum);
+            let verdict = |head, sum| ours.verdict(Some(&seal[..]), &head, sum);
             assert_eq!(verdict(head(1), one), Verdict::Untouched);
             assert_eq!(verdict(head(1), swapped), Verdict::Untouched);
             assert_eq!(verdict(head(1), other), Verdict::Changed { whole });
             assert_eq!(verdict(head(2), one), Verdict::Foreign);
             let elsewhere = Sealer::with_key(RandomState::new(), 1);
             assert_eq!(
-                elsewhere.verdict(Some(seal.as_bytes()), &head(1), one),
+                elsewhere.verdict(Some(&seal[..]), &head(1), one),
                 Verdict::Foreign
             );
             let differently = Sealer::with_key(ours.key.clone(), 2);
             assert_eq!(
-                differently.verdict(Some(seal.as_bytes()), &head(1), one),
+                differently.verdict(Some(&seal[..]), &head(1), one),
                 Verdict::Foreign
             );
         }

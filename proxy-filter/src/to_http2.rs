@@ -22,7 +22,7 @@ use crate::config::{Config, OverLimit};
 use crate::hpack::HeaderList;
 use crate::http2::{Connection, Limits, Role};
 use crate::metrics::{self, Counter, Event, Gauge};
-use crate::request::{Call, Refusal};
+use crate::request::{Call, Refusal, Seen};
 use crate::translate::{Close, Credit, Intake, Millis, Taken};
 
 mod answers;
@@ -60,6 +60,7 @@ pub struct DubboToHttp2 {
     close: Option<Close>,
     /// The headers of the call at hand.
     head: HeaderList,
+    seen: Seen,
 }
 
 /// What the gauges were told.
@@ -89,6 +90,7 @@ impl DubboToHttp2 {
             told: Told::default(),
             close: None,
             head: HeaderList::new(),
+            seen: Seen::default(),
         }
     }
 

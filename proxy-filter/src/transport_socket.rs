@@ -209,7 +209,7 @@ fn options_of(name: &[u8], options: &[u8], upstream: bool) -> Result<Config, Str
     if !upstream {
         return Err("\"http2_to_dubbo\" is for clusters, not for listeners".to_owned());
     }
-    Config::parse(options).map_err(|error| error.to_string())
+    Config::parse_for_provider(options).map_err(|error| error.to_string())
 }
 
 #[unsafe(no_mangle)]

@@ -2,7 +2,7 @@
 
 use dubbo_codec::{Frame, Limits, Text};
 use dubbo_proxy_filter::config::Config;
-use dubbo_proxy_filter::request::{to_headers, write_back};
+use dubbo_proxy_filter::request::{Seen, to_headers, write_back};
 
 use super::process::hessian_lite;
 use super::recorded::{quote, recorded};
@@ -28,7 +28,7 @@ fn changed_headers_are_what_a_provider_reads() {
         }
         let frame = Frame::parse(&r.bytes, &Limits::default()).unwrap().unwrap();
         let mut headers: Vec<(Vec<u8>, Vec<u8>)> = Vec::new();
-        to_headers(&frame, &config, &mut headers).unwrap();
+        to_headers(&frame, &config, &mut Seen::default(), &mut headers).unwrap();
         let set = [
             ("tri-service-version", "7.7.7"),
             ("tri-service-group", "blue"),

@@ -16,7 +16,7 @@ impl Kept {
         self.ends.push((end, self.bytes.len()));
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&[u8], &[u8])> + Clone {
         let starts = std::iter::once(0).chain(self.ends.iter().map(|(_, end)| *end));
         starts
             .zip(&self.ends)

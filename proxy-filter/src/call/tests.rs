@@ -14,7 +14,13 @@ fn shared(json: &str) -> Arc<Config> {
 /// What the caller's half makes of a frame.
 fn headers(bytes: &[u8]) -> Headers {
     let mut headers = Headers::new();
-    request::to_headers(&frame(bytes), &Config::default(), &mut headers).unwrap();
+    request::to_headers(
+        &frame(bytes),
+        &Config::default(),
+        &mut request::Seen::default(),
+        &mut headers,
+    )
+    .unwrap();
     headers
 }
 
@@ -434,7 +440,13 @@ fn what_cannot_go_is_refused_in_the_caller_s_words() {
         let bytes = recorded::request("3.3.6", case);
         let config = shared(limited);
         let mut all = Headers::new();
-        request::to_headers(&frame(&bytes), &config, &mut all).unwrap();
+        request::to_headers(
+            &frame(&bytes),
+            &config,
+            &mut request::Seen::default(),
+            &mut all,
+        )
+        .unwrap();
         if !with_seal {
             all.pop();
         }

@@ -23,7 +23,7 @@ pub const SETTINGS: [Setting; 19] = [
     Setting {
         name: "mode",
         default: r#""route""#,
-        meaning: "`route`: calls become HTTP/2 requests; `observe`: bytes pass untouched and are counted",
+        meaning: "`route`: calls become HTTP/2 requests; `observe`: bytes pass untouched and are counted, by `dubbo_to_http2` as by `dubbo_observe`; refused at a provider's end",
         set: |c, v| {
             value::one_of(
                 &mut c.mode,
@@ -103,7 +103,7 @@ pub const SETTINGS: [Setting; 19] = [
     Setting {
         name: "authority_for_http2",
         default: "false",
-        meaning: "set `:authority` on HTTP/2 connections (Triple) too, from path and `tri-service-*`",
+        meaning: "set `:authority` on HTTP/2 connections (Triple) too; not in this version: `true` is refused",
         set: |c, v| value::flag(&mut c.authority_for_http2, v),
     },
     Setting {
@@ -145,7 +145,7 @@ pub const SETTINGS: [Setting; 19] = [
     Setting {
         name: "limits.worker_bytes",
         default: "134217728",
-        meaning: "bytes held for all connections of one worker",
+        meaning: "bytes held for all connections of one worker by `dubbo_to_http2`; refused at a provider's end",
         set: |c, v| value::number(&mut c.limits.worker_bytes, v, 1..=u32::MAX),
     },
     Setting {

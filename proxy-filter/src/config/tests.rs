@@ -45,7 +45,7 @@ fn the_defaults_are_those_of_the_table() {
 fn every_option_can_be_set() {
     let text = br#"{"mode":"observe","attachments":["Region","acme-*"],"trace":[],
         "serializations":["hessian2",23],"unreadable":"refuse","generic":"invoke","custom_paths":"trust",
-        "over_limit":"route_without_attachments","authority_for_http2":true,"deadline":false,
+        "over_limit":"route_without_attachments","authority_for_http2":false,"deadline":false,
         "heartbeat_ms":0,"drain_ms":5000.0,"limits":{"frame_bytes":1,"call_bytes":2,
         "connection_bytes":3,"worker_bytes":4,"calls":5,"headers":16,"header_bytes":1024}}"#;
     let expected = Config {
@@ -57,7 +57,7 @@ fn every_option_can_be_set() {
         generic: Generic::Invoke,
         custom_paths: CustomPaths::Trust,
         over_limit: OverLimit::RouteWithoutAttachments,
-        authority_for_http2: true,
+        authority_for_http2: false,
         deadline: false,
         heartbeat_ms: 0,
         drain_ms: 5000,
@@ -152,6 +152,11 @@ fn what_is_not_understood_is_refused_by_name() {
              only 134217728",
         ),
         (
+            r#"{"authority_for_http2":true}"#,
+            "configuration: `authority_for_http2`: HTTP/2 connections pass untouched in this version, only \
+             false can be set",
+        ),
+        (
             r#"{"attachments":["b3"]}"#,
             "configuration: `trace`: `b3` is among `attachments` too",
         ),
@@ -165,4 +170,24 @@ fn what_is_not_understood_is_refused_by_name() {
     let error = Config::parse(b"{").unwrap_err().to_string();
     assert!(error.starts_with("configuration: no JSON: "), "{error}");
     assert!(Config::parse(&[0xff]).is_err());
+}
+
+#[test]
+fn a_providers_end_refuses_what_it_would_not_do() {
+    for (text, error) in [
+        (
+            r#"{"mode":"observe"}"#,
+            "configuration: `mode`: a provider's end cannot let HTTP/2 pass; `dubbo_observe` observes",
+        ),
+        (
+            r#"{"limits":{"worker_bytes":200000000}}"#,
+            "configuration: `limits.worker_bytes`: this bounds what `dubbo_to_http2` holds; a provider's end \
+             has `limits.connection_bytes`",
+        ),
+    ] {
+        assert!(Config::parse(text.as_bytes()).is_ok(), "{text}");
+        let refused = Config::parse_for_provider(text.as_bytes()).unwrap_err();
+        assert_eq!(refused.to_string(), error, "{text}");
+    }
+    assert_eq!(Config::parse_for_provider(b"{}"), Ok(Config::default()));
 }

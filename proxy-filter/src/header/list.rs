@@ -104,7 +104,7 @@ impl AllowList {
     }
 
     /// The header of an attachment that is on the list.
-    pub(crate) fn header_of(&self, attachment: &str) -> Option<Cow<'_, str>> {
+    pub(crate) fn header_of<'l>(&'l self, attachment: &str) -> Option<Cow<'l, str>> {
         let same = |entry: &&Entry| entry.spelled.eq_ignore_ascii_case(attachment);
         if let Some(entry) = self.exact.iter().find(same) {
             return Some(Cow::Borrowed(&entry.header));

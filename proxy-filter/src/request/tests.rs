@@ -12,11 +12,11 @@ fn config(json: &str) -> Config {
 
 fn made(bytes: &[u8], config: &Config) -> (Headers, Call) {
     let mut headers = Headers::new();
-    let call = to_headers(&frame(bytes), config, &mut headers).unwrap();
+    let call = to_headers(&frame(bytes), config, &mut Seen::default(), &mut headers).unwrap();
     (headers, call)
 }
 
-fn pairs(headers: &Headers) -> impl Iterator<Item = (&[u8], &[u8])> {
+fn pairs(headers: &Headers) -> impl Iterator<Item = (&[u8], &[u8])> + Clone {
     headers.iter().map(|(name, value)| (&**name, &**value))
 }
 
@@ -30,7 +30,8 @@ fn lines(bytes: &[u8], config: &Config) -> String {
 
 fn refused(bytes: &[u8], config: &Config) -> (Class, String) {
     let mut headers = Headers::new();
-    let refusal = to_headers(&frame(bytes), config, &mut headers).unwrap_err();
+    let refusal =
+        to_headers(&frame(bytes), config, &mut Seen::default(), &mut headers).unwrap_err();
     assert!(headers.is_empty());
     (refusal.class(), refusal.text().into())
 }
@@ -211,7 +212,7 @@ fn recorded_calls_go_through_unchanged() {
             continue;
         }
         let mut headers = Headers::new();
-        to_headers(&whole, &ours, &mut headers)
+        to_headers(&whole, &ours, &mut Seen::default(), &mut headers)
             .unwrap_or_else(|refusal| panic!("{}: {refusal}", r.case));
         seen += 1;
         assert!(is_untouched(whole.head(), pairs(&headers), &ours));
@@ -391,7 +392,7 @@ fn a_refusal_tells_its_caller() {
         ("2.7.23-other", "msgpack-hello", Serialization::HESSIAN2),
     ] {
         let bytes = recorded::request(version, case);
-        let reply = to_headers(&frame(&bytes), &strict, &mut sink)
+        let reply = to_headers(&frame(&bytes), &strict, &mut Seen::default(), &mut sink)
             .unwrap_err()
             .reply();
         let reply = frame(&reply);
@@ -418,7 +419,13 @@ fn a_refusal_tells_its_caller() {
     let one_way = recorded::request("3.3.6", "oneway");
     let heartbeat = b"\xda\xbb\xe2\0\0\0\0\0\0\0\0\x07\0\0\0\x01N".to_vec();
     for nobody_waits in [one_way, heartbeat] {
-        let refusal = to_headers(&frame(&nobody_waits), &strict, &mut sink).unwrap_err();
+        let refusal = to_headers(
+            &frame(&nobody_waits),
+            &strict,
+            &mut Seen::default(),
+            &mut sink,
+        )
+        .unwrap_err();
         assert_eq!(refusal.reply(), b"");
     }
     assert!(sink.is_empty());
@@ -995,6 +1002,39 @@ fn a_path_of_its_own_is_shown_as_the_provider_looks_it_up() {
     assert_eq!(trusting, (authority, "/demo.GreetService/hello".to_owned()));
 }
 
+/// What is remembered of a connection's other calls changes no header: calls that real peers made, and
+/// more of them than are remembered.
+#[test]
+fn a_call_has_the_same_headers_whatever_was_seen_before() {
+    let config = Config::default();
+    let mut seen = Seen::default();
+    let calls = recorded::all().iter().filter(|r| r.by_consumer);
+    let mut calls: Vec<_> = calls.map(|r| r.bytes.clone()).collect();
+    for number in 0..100 {
+        let method = format!("m{number}");
+        for group in ["", "gray", "Gray"] {
+            let attachments = [("group", group)];
+            calls.push(written(
+                "com.acme.Orders",
+                "1.0.0",
+                &method,
+                STRING,
+                &attachments,
+            ));
+        }
+    }
+    let mut told = 0;
+    for bytes in calls.iter().chain(calls.iter().rev()) {
+        let (mut headers, mut fresh) = (Headers::new(), Headers::new());
+        let call = to_headers(&frame(bytes), &config, &mut seen, &mut headers);
+        let alone = to_headers(&frame(bytes), &config, &mut Seen::default(), &mut fresh);
+        assert_eq!(call.is_ok(), alone.is_ok());
+        assert_eq!(headers, fresh);
+        told += usize::from(call.is_ok());
+    }
+    assert!(told > 900, "{told}");
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(512))]
 
@@ -1010,7 +1050,7 @@ proptest! {
         let bytes = written(&service, &version, &method, STRING, &attachments);
         let (ours, other) = (config(r#"{"attachments":["*"]}"#), Config::default());
         let mut headers = Headers::new();
-        if to_headers(&frame(&bytes), &ours, &mut headers).is_ok() {
+        if to_headers(&frame(&bytes), &ours, &mut Seen::default(), &mut headers).is_ok() {
             for config in [&ours, &other] {
                 prop_assert!(write_back(&frame(&bytes), pairs(&headers), config).unwrap().is_none());
             }
@@ -1045,7 +1085,7 @@ proptest! {
         whole[12..].copy_from_slice(&(bytes.len() as u32).to_be_bytes());
         whole.extend(&bytes);
         let mut headers = Headers::new();
-        let call = to_headers(&frame(&whole), &Config::default(), &mut headers);
+        let call = to_headers(&frame(&whole), &Config::default(), &mut Seen::default(), &mut headers);
         prop_assert_eq!(call.is_err(), headers.is_empty());
         let _ = call.map_err(|refusal| refusal.reply());
     }

@@ -10,9 +10,11 @@ use dubbo_codec::{
     Target, Text,
 };
 
+use super::few::Few;
 use super::refusal::{Class, Why, cut};
+use super::seen::{Seen, Words};
 use crate::config::{Config, CustomPaths, Generic, OverLimit};
-use crate::header::{encode_text, encode_value, push_segment};
+use crate::header::{Decimal, encode_text, encode_value, push_segment};
 use crate::names;
 
 /// The methods by which generic calls are made.
@@ -26,16 +28,11 @@ pub(super) const OWN_BYTES: usize = 320;
 /// What a call says of itself.
 #[derive(Debug)]
 pub(super) struct Told<'a> {
-    authority: String,
-    pub(super) path: String,
-    /// The path of a generic call under the other setting of `generic`.
-    pub(super) other_path: Option<String>,
-    pub(super) version: Option<Cow<'a, str>>,
-    pub(super) group: Option<Cow<'a, str>>,
+    pub(super) words: Cow<'a, Words>,
     application: Option<Cow<'a, str>>,
     generic: Option<Cow<'a, str>>,
     pub(super) deadline_ms: Option<u32>,
-    pub(super) attachments: Vec<Shown<'a>>,
+    pub(super) attachments: Few<Shown<'a>>,
     /// All attachments of the list are among the headers.
     pub(super) whole: bool,
 }
@@ -43,7 +40,7 @@ pub(super) struct Told<'a> {
 /// An attachment as a header.
 #[derive(Debug)]
 pub(super) struct Shown<'a> {
-    pub(super) header: String,
+    pub(super) header: Cow<'a, str>,
     pub(super) value: Cow<'a, str>,
     /// As the attachment is spelled.
     name: Cow<'a, str>,
@@ -51,11 +48,18 @@ pub(super) struct Shown<'a> {
 
 impl<'a> Told<'a> {
     /// What a whole request says.
-    pub(super) fn of_request(request: &Request<'a>, config: &Config) -> Result<Self, Why> {
-        let target = request.target();
+    pub(super) fn of_request(
+        request: &Request<'a>,
+        config: &'a Config,
+        seen: &'a mut Seen,
+    ) -> Result<Self, Why> {
+        let (target, peek) = (request.target(), request.peek());
         let attachments = request.attachments();
-        let (key, own_path) = service(&target, config)?;
-        let mut told = Self::of_names(&key, own_path.as_deref(), request.peek(), config)?;
+        let words = seen.words(&target, peek, || {
+            let (key, own_path) = service(&target, config)?;
+            words(&key, own_path.as_deref(), peek, config)
+        })?;
+        let mut told = Self::of_words(words, peek);
         let text = |key| attachments.text(key).filter(|text| !text.is_empty());
         if told.generic.is_some() {
             told.generic = text("generic").map(encode_text).or(told.generic);
@@ -85,97 +89,55 @@ impl<'a> Told<'a> {
             .map_or(Cow::Borrowed(""), |version| version.to_str_lossy());
         let key = ServiceKey::new(interface, "", &version)
             .map_err(|e| Why::new(Class::NoName, e.to_string()))?;
-        let told = Self::of_names(&key, None, peek, config)?;
+        let words = words(&key, None, peek, config)?;
+        let told = Self::of_words(Cow::Owned(words), peek);
         told.over_limit(config).map_or(Ok(told), Err)
     }
 
     /// What can be said of a body that cannot be read.
     pub(super) fn unreadable(serialization: Serialization) -> Self {
         let name = named(serialization);
-        Self {
+        let words = Words {
             authority: names::UNREADABLE_AUTHORITY.into(),
             path: format!("/unreadable/{name}"),
             other_path: None,
             version: None,
             group: None,
+        };
+        Self {
+            words: Cow::Owned(words),
             application: None,
             generic: None,
             deadline_ms: None,
-            attachments: Vec::new(),
+            attachments: Few::default(),
             whole: false,
         }
     }
 
-    fn of_names(
-        key: &ServiceKey,
-        own_path: Option<&str>,
-        peek: &RequestPeek<'a>,
-        config: &Config,
-    ) -> Result<Self, Why> {
-        let calls_by_name = INVOKE.iter().any(|invoke| peek.method == *invoke);
-        match (calls_by_name, peek.is_generic(), config.generic) {
-            (true, false, _) => {
-                let text = format!(
-                    "`{}` with parameters of its own is no generic call",
-                    peek.method
-                );
-                return Err(Why::new(Class::Generic, text));
-            }
-            (_, true, Generic::Refuse) => {
-                return Err(Why::new(
-                    Class::Generic,
-                    "generic calls are not allowed here",
-                ));
-            }
-            // The provider may still find a name in it.
-            (_, true, Generic::Method) if INVOKE.iter().any(|i| peek.effective_method() == *i) => {
-                let text = "the method that this generic call means cannot be told";
-                return Err(Why::new(Class::Generic, text));
-            }
-            _ => {}
-        }
-        if [key.interface(), key.group(), key.version()]
-            .iter()
-            .any(|name| name.contains('\u{fffd}'))
-        {
-            let text = "interface, group or version is no Unicode text";
-            return Err(Why::new(Class::NoName, text));
-        }
-        let of = |method| path(own_path.unwrap_or_else(|| key.interface()), method);
-        let (path, other_path) = match (peek.is_generic(), config.generic) {
-            (false, _) => (of(peek.method)?, None),
-            (true, Generic::Invoke) => (of(peek.method)?, of(peek.effective_method()).ok()),
-            (true, _) => (of(peek.effective_method())?, of(peek.method).ok()),
-        };
-        let told = |name: &str| {
-            (!name.is_empty()).then(|| encode_text(Text::new(name)).into_owned().into())
-        };
-        Ok(Self {
-            authority: key.host(),
-            path,
-            other_path,
-            version: told(key.version()),
-            group: told(key.group()),
+    /// What a call says by its names and the strings of its body.
+    fn of_words(words: Cow<'a, Words>, peek: &RequestPeek<'a>) -> Self {
+        Self {
+            words,
             application: None,
             generic: peek.is_generic().then_some(Cow::Borrowed("true")),
             deadline_ms: None,
-            attachments: Vec::new(),
+            attachments: Few::default(),
             whole: false,
-        })
+        }
     }
 
     /// All of it, pseudo headers first; of each header, whether it would be written back.
     pub(super) fn headers(&self, head: &FrameHead, header: &mut impl FnMut(&str, &str, bool)) {
         header(names::METHOD, "POST", false);
         header(names::SCHEME, "http", false);
-        header(names::AUTHORITY, &self.authority, false);
-        header(names::PATH, &self.path, true);
+        header(names::AUTHORITY, &self.words.authority, false);
+        header(names::PATH, &self.words.path, true);
         header(names::CONTENT_TYPE, names::CONTENT_TYPE_DUBBO, false);
         let optional = [
-            (names::VERSION, &self.version, true),
-            (names::GROUP, &self.group, true),
-            (names::APPLICATION, &self.application, false),
-            (names::GENERIC, &self.generic, false),
+            (names::VERSION, self.words.version.as_deref(), true),
+            (names::GROUP, self.words.group.as_deref(), true),
+            (names::APPLICATION, self.application.as_deref(), false),
+            (names::GENERIC, self.generic.as_deref(), false),
         ];
         for (name, value, takes_part) in optional {
             value
@@ -183,7 +145,7 @@ impl<'a> Told<'a> {
                 .for_each(|value| header(name, value, takes_part));
         }
         if let Some(millis) = self.deadline_ms {
-            header(names::TIMEOUT, &millis.to_string(), false);
+            header(names::TIMEOUT, Decimal::new(millis).as_str(), false);
         }
         header(names::SERIALIZATION, &named(head.serialization), false);
         if !head.two_way {
@@ -198,18 +160,24 @@ impl<'a> Told<'a> {
 
     /// Why these are too many headers, if they are.
     fn over_limit(&self, config: &Config) -> Option<Why> {
-        let optional = [&self.version, &self.group, &self.application, &self.generic];
-        let values = optional
-            .iter()
-            .filter_map(|value| value.as_deref())
-            .map(str::len);
-        let attachments: &[Shown<'_>] = if self.whole { &self.attachments } else { &[] };
-        let shown = attachments
-            .iter()
-            .map(|shown| shown.header.len() + shown.value.len());
-        let count = OWN_HEADERS + attachments.len();
-        let bytes =
-            OWN_BYTES + self.authority.len() + self.path.len() + values.chain(shown).sum::<usize>();
+        let Words {
+            authority,
+            path,
+            version,
+            group,
+            ..
+        } = &*self.words;
+        let values = [
+            version.as_deref(),
+            group.as_deref(),
+            self.application.as_deref(),
+            self.generic.as_deref(),
+        ];
+        let values = values.into_iter().flatten().map(str::len);
+        let attachments = self.attachments.iter().filter(|_| self.whole);
+        let count = OWN_HEADERS + attachments.clone().count();
+        let shown = attachments.map(|shown| shown.header.len() + shown.value.len());
+        let bytes = OWN_BYTES + authority.len() + path.len() + values.chain(shown).sum::<usize>();
         let limits = &config.limits;
         let is_over = count > limits.headers as usize || bytes > limits.header_bytes as usize;
         let text = || {
@@ -220,6 +188,58 @@ impl<'a> Told<'a> {
         };
         is_over.then(|| Why::new(Class::TooManyHeaders, text()))
     }
+}
+
+/// What the names of a call come to, if they can be headers.
+fn words(
+    key: &ServiceKey,
+    own_path: Option<&str>,
+    peek: &RequestPeek<'_>,
+    config: &Config,
+) -> Result<Words, Why> {
+    let calls_by_name = INVOKE.iter().any(|invoke| peek.method == *invoke);
+    match (calls_by_name, peek.is_generic(), config.generic) {
+        (true, false, _) => {
+            let text = format!(
+                "`{}` with parameters of its own is no generic call",
+                peek.method
+            );
+            return Err(Why::new(Class::Generic, text));
+        }
+        (_, true, Generic::Refuse) => {
+            return Err(Why::new(
+                Class::Generic,
+                "generic calls are not allowed here",
+            ));
+        }
+        // The provider may still find a name in it.
+        (_, true, Generic::Method) if INVOKE.iter().any(|i| peek.effective_method() == *i) => {
+            let text = "the method that this generic call means cannot be told";
+            return Err(Why::new(Class::Generic, text));
+        }
+        _ => {}
+    }
+    if [key.interface(), key.group(), key.version()]
+        .iter()
+        .any(|name| name.contains('\u{fffd}'))
+    {
+        let text = "interface, group or version is no Unicode text";
+        return Err(Why::new(Class::NoName, text));
+    }
+    let of = |method| path(own_path.unwrap_or_else(|| key.interface()), method);
+    let (path, other_path) = match (peek.is_generic(), config.generic) {
+        (false, _) => (of(peek.method)?, None),
+        (true, Generic::Invoke) => (of(peek.method)?, of(peek.effective_method()).ok()),
+        (true, _) => (of(peek.effective_method())?, of(peek.method).ok()),
+    };
+    let told = |name: &str| (!name.is_empty()).then(|| encode_text(Text::new(name)).into_owned());
+    Ok(Words {
+        authority: key.host().into(),
+        path,
+        other_path,
+        version: told(key.version()),
+        group: told(key.group()),
+    })
 }
 
 /// The service that is called, if the call itself leaves no doubt about it, and the path by which
@@ -299,8 +319,8 @@ fn deadline(attachments: Attachments<'_, '_>) -> Option<u32> {
 
 /// The attachments of the list. Of several with one name the last counts, as in Java; of several
 /// names that are one header, the one that the list spells so, else the first in byte order.
-fn shown<'a>(attachments: Attachments<'a, '_>, config: &Config) -> Vec<Shown<'a>> {
-    let mut all: Vec<Shown<'a>> = Vec::new();
+fn shown<'a>(attachments: Attachments<'a, '_>, config: &'a Config) -> Few<Shown<'a>> {
+    let mut all: Few<Shown<'a>> = Few::default();
     for (name, value) in attachments.iter() {
         let Some(name) = name.map(|name| name.to_str_lossy()) else {
             continue;
@@ -308,24 +328,19 @@ fn shown<'a>(attachments: Attachments<'a, '_>, config: &Config) -> Vec<Shown<'a>
         let Some(header) = config.header_of(&name) else {
             continue;
         };
-        let before = all.iter().position(|shown| shown.header == header);
         let Some(value) = encode_value(&value) else {
             // The last value has no text, so the name has none.
-            if let Some(before) = before.filter(|before| all[*before].name == name) {
-                all.remove(before);
-            }
+            all.remove(|shown| shown.header == header && shown.name == name);
             continue;
         };
         let shown = Shown {
-            header: header.into_owned(),
+            header,
             value,
             name,
         };
-        match before {
+        match all.find(|before| before.header == shown.header) {
             None => all.push(shown),
-            Some(before) if counts_more(&shown.name, &all[before].name, config) => {
-                all[before] = shown
-            }
+            Some(before) if counts_more(&shown.name, &before.name, config) => *before = shown,
             Some(_) => {}
         }
         if all.len() > config.limits.headers as usize {

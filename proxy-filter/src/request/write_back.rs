@@ -14,6 +14,7 @@ use dubbo_codec::{ErrorKind, Frame, FrameHead, Patch, Request};
 
 use super::changes::{Changes, cannot_change};
 use super::refusal::{Class, Refusal, Why, cut};
+use super::seen::Seen;
 use super::told::Told;
 use crate::config::{Config, Unreadable};
 use crate::header::decode_text;
@@ -38,25 +39,25 @@ pub fn is_untouched<'h>(
     headers: impl Iterator<Item = (&'h [u8], &'h [u8])>,
     config: &Config,
 ) -> bool {
-    Arrived::of(headers, config).verdict(head, config) == Verdict::Untouched
+    verdict(head, headers, config) == Verdict::Untouched
 }
 
 /// The frame with what the mesh changed of its headers. `None`: nothing, the frame goes out byte for
 /// byte. What cannot be written is refused, but for tracing, which is left out.
 pub fn write_back<'a, 'h>(
     frame: &Frame<'a>,
-    headers: impl Iterator<Item = (&'h [u8], &'h [u8])>,
+    headers: impl Iterator<Item = (&'h [u8], &'h [u8])> + Clone,
     config: &Config,
 ) -> Result<Option<Patch<'a>>, Refusal> {
     let head = frame.head();
     let refuse = |why: Why| why.refuse(head);
     super::check_head(head, config).map_err(refuse)?;
-    let arrived = Arrived::of(headers, config);
-    let whole = match arrived.verdict(head, config) {
+    let whole = match verdict(head, headers.clone(), config) {
         Verdict::Untouched => return Ok(None),
         Verdict::Changed { whole } => whole,
         Verdict::Foreign => false,
     };
+    let arrived = Arrived::of(headers, config);
     match Request::parse(head, frame.body(), &config.frames) {
         Ok(request) => arrived.patch(head, &request, whole, config),
         Err(error) if error.kind() != ErrorKind::Unsupported => Err(Why::malformed(error)),
@@ -69,6 +70,23 @@ pub fn write_back<'a, 'h>(
     .map_err(refuse)
 }
 
+/// What the seal among these headers says of them.
+fn verdict<'h>(
+    head: &FrameHead,
+    headers: impl Iterator<Item = (&'h [u8], &'h [u8])>,
+    config: &Config,
+) -> Verdict {
+    let (mut seal, mut sum) = (None, Sum::default());
+    for (name, value) in headers {
+        if name == names::SEAL.as_bytes() {
+            seal = Some(value);
+        } else if takes_part(name, config) {
+            config.sealer.add(&mut sum, name, value);
+        }
+    }
+    config.sealer.verdict(seal, head, sum)
+}
+
 /// The headers that would be written back, as they arrived.
 #[derive(Debug, Default)]
 struct Arrived<'h> {
@@ -76,22 +94,15 @@ struct Arrived<'h> {
     version: Vec<&'h [u8]>,
     group: Vec<&'h [u8]>,
     attachments: Vec<(&'h [u8], &'h [u8])>,
-    seal: Option<&'h [u8]>,
-    sum: Sum,
 }
 
 impl<'h> Arrived<'h> {
     fn of(headers: impl Iterator<Item = (&'h [u8], &'h [u8])>, config: &Config) -> Self {
         let mut arrived = Self::default();
         for (name, value) in headers {
-            if name == names::SEAL.as_bytes() {
-                arrived.seal = Some(value);
-                continue;
-            }
             if !takes_part(name, config) {
                 continue;
             }
-            config.sealer.add(&mut arrived.sum, name, value);
             if name == names::PATH.as_bytes() {
                 arrived.path = Some(value);
             } else if name == names::VERSION.as_bytes() {
@@ -105,10 +116,6 @@ impl<'h> Arrived<'h> {
         arrived
     }
 
-    fn verdict(&self, head: &FrameHead, config: &Config) -> Verdict {
-        config.sealer.verdict(self.seal, head, self.sum)
-    }
-
     fn patch<'a>(
         &self,
         head: &FrameHead,
@@ -116,7 +123,8 @@ impl<'h> Arrived<'h> {
         whole: bool,
         config: &Config,
     ) -> Result<Option<Patch<'a>>, Why> {
-        let told = Told::of_request(request, config)?;
+        let mut seen = Seen::default();
+        let told = Told::of_request(request, config, &mut seen)?;
         self.check_path(&told)?;
         let mut changes = Changes::default();
         self.service(&told, request, whole, &mut changes)?;
@@ -130,12 +138,12 @@ impl<'h> Arrived<'h> {
     fn check_path(&self, told: &Told<'_>) -> Result<(), Why> {
         let arrived = self.path.unwrap_or_default();
         let is = |path: &String| path.as_bytes() == arrived;
-        if is(&told.path) || told.other_path.as_ref().is_some_and(is) {
+        if is(&told.words.path) || told.words.other_path.as_ref().is_some_and(is) {
             return Ok(());
         }
         let text = format!(
             "the path of this call, `{}`, was changed to `{}`, but a Dubbo call keeps its interface and method",
-            cut(&told.path),
+            cut(&told.words.path),
             cut(&String::from_utf8_lossy(arrived)),
         );
         Err(Why::new(Class::PathChanged, text))
@@ -151,7 +159,7 @@ impl<'h> Arrived<'h> {
     ) -> Result<(), Why> {
         let version = one(names::VERSION, &self.version)?
             .map(|v| if v == NO_VERSION { "".into() } else { v });
-        if let Some(version) = changed(version, told.version.as_deref(), whole) {
+        if let Some(version) = changed(version, told.words.version.as_deref(), whole) {
             let version = if version.is_empty() {
                 NO_VERSION.into()
             } else {
@@ -164,7 +172,7 @@ impl<'h> Arrived<'h> {
         }
         if let Some(group) = changed(
             one(names::GROUP, &self.group)?,
-            told.group.as_deref(),
+            told.words.group.as_deref(),
             whole,
         ) {
             changes.push(
@@ -226,7 +234,7 @@ impl<'h> Arrived<'h> {
         config: &Config,
         changes: &mut Changes,
     ) {
-        for shown in &told.attachments {
+        for shown in told.attachments.iter() {
             let header = shown.header.as_bytes();
             if self.attachments.iter().all(|(name, _)| *name != header) {
                 let required = !config.trace.admits(header);

@@ -23,7 +23,13 @@ fn pairs(headers: &Headers) -> impl Iterator<Item = (&[u8], &[u8])> {
 }
 
 fn call(bytes: &[u8]) -> Call {
-    request::to_headers(&frame(bytes), &Config::default(), &mut Headers::new()).unwrap()
+    request::to_headers(
+        &frame(bytes),
+        &Config::default(),
+        &mut request::Seen::default(),
+        &mut Headers::new(),
+    )
+    .unwrap()
 }
 
 fn ours() -> Headers {

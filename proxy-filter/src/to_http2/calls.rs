@@ -36,7 +36,7 @@ impl DubboToHttp2 {
         let (config, head) = (&self.config, frame.head());
         self.head.clear();
         if head.body_len <= config.limits.call_bytes {
-            return request::to_headers(frame, config, &mut self.head);
+            return request::to_headers(frame, config, &mut self.seen, &mut self.head);
         }
         let whole = frame.body();
         let call = request::to_headers_of_prefix(head, whole, config, &mut self.head)?;
