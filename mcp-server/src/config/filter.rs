@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use dubbo_proxy_filter::config::{Config as Options, ConfigError};
 use dubbo_registry::installation::{ClusterMatch, EVERYWHERE, Installation, Reach, Upstream};
 use dubbo_registry::ports::{PortList, Ports};
 use dubbo_registry::resource::validate::is_label_value;
@@ -40,8 +41,7 @@ impl TryFrom<Fields> for Written {
                 "metadata: {metadata:?} cannot be the value of a proxy's metadata"
             ));
         }
-        check_options(&fields.options)?;
-        Ok(Self(Installation {
+        let installation = Installation {
             root_namespace: fields
                 .root_namespace
                 .map_or(defaults.root_namespace, |namespace| namespace.0),
@@ -52,21 +52,22 @@ impl TryFrom<Fields> for Written {
             options: fields.options,
             providers: reach(&fields.providers).map_err(|error| format!("providers: {error}"))?,
             observed: reach(&fields.observe).map_err(|error| format!("observe: {error}"))?,
-        }))
+        };
+        check_options(&installation).map_err(|error| format!("options: {error}"))?;
+        Ok(Self(installation))
     }
 }
 
 /// Envoy refuses a listener whose filter does not take its options, and a new pod without it is never
 /// ready: so the filter's own reader has a look at them first.
-fn check_options(options: &Map<String, Value>) -> Result<(), String> {
-    if options.is_empty() {
+fn check_options(installation: &Installation) -> Result<(), ConfigError> {
+    if installation.options.is_empty() {
         return Ok(());
     }
-    let text = Value::Object(options.clone()).to_string();
-    match dubbo_proxy_filter::config::Config::parse(text.as_bytes()) {
-        Ok(_) => Ok(()),
-        Err(error) => Err(format!("options: {error}")),
-    }
+    let text = |options: Map<String, Value>| Value::Object(options).to_string();
+    Options::parse(text(installation.options.clone()).as_bytes())?;
+    Options::parse_for_provider(text(installation.provider_options()).as_bytes())?;
+    Ok(())
 }
 
 /// A port of a namespace, once: a patch that is made twice puts the filter in twice.

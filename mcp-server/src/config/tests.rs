@@ -155,6 +155,7 @@ fn a_mistake_is_reported_with_its_line_and_column() {
             "1:9:",
             "did you mean `attachments`",
         ),
+        ("filter: {options: {mode: observe}}\n", "1:9:", "observes"),
         ("filter: {metadata: \"a b\"}\n", "1:9:", "proxy's metadata"),
         (
             "filter: {providers: [{ports: [1], namespaces: [a, \"*\"]}]}\n",

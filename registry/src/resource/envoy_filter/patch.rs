@@ -214,7 +214,7 @@ impl<'a> Patches<'a> {
             "envoy.extensions.filters.listener.dynamic_modules.v3.DynamicModuleListenerFilter";
         Some(object(json!({
             "name": "dubbo_sniff",
-            "typed_config": typed(message, self.named("filter_name", "filter_config", "dubbo_sniff")),
+            "typed_config": typed(message, named("filter_name", "dubbo_sniff", "filter_config", &self.installation.options)),
         })))
     }
 
@@ -223,13 +223,14 @@ impl<'a> Patches<'a> {
             "envoy.extensions.filters.network.dynamic_modules.v3.DynamicModuleNetworkFilter";
         Some(object(json!({
             "name": name,
-            "typed_config": typed(message, self.named("filter_name", "filter_config", name)),
+            "typed_config": typed(message, named("filter_name", name, "filter_config", &self.installation.options)),
         })))
     }
 
     fn bridge(&self) -> Map<String, Value> {
         let message = "envoy.extensions.upstreams.http.dynamic_modules.v3.Config";
-        let config = self.named("bridge_name", "bridge_config", "http_to_dubbo");
+        let options = self.installation.provider_options();
+        let config = named("bridge_name", "http_to_dubbo", "bridge_config", &options);
         object(json!({"upstream_config": {
             "name": "envoy.upstreams.http.dynamic_modules",
             "typed_config": wrapped(message, config),
@@ -239,31 +240,16 @@ impl<'a> Patches<'a> {
     fn transport_socket(&self) -> Map<String, Value> {
         let message =
             "envoy.extensions.transport_sockets.dynamic_modules.v3.DynamicModuleTransportSocket";
-        let config = self.named(
+        let config = named(
             "transport_socket_name",
-            "transport_socket_config",
             "http2_to_dubbo",
+            "transport_socket_config",
+            &self.installation.provider_options(),
         );
         object(json!({"transport_socket": {
             "name": "envoy.transport_sockets.dynamic_modules",
             "typed_config": wrapped(message, config),
         }}))
-    }
-
-    /// The module, the part of it, and its options.
-    fn named(&self, name_field: &str, config_field: &str, name: &str) -> Map<String, Value> {
-        let mut config = object(json!({
-            "dynamic_module_config": {"name": MODULE},
-            name_field: name,
-        }));
-        if !self.installation.options.is_empty() {
-            let options = json!({
-                "@type": "type.googleapis.com/google.protobuf.Struct",
-                "value": self.installation.options,
-            });
-            config.insert(config_field.into(), options);
-        }
-        config
     }
 }
 
@@ -271,6 +257,27 @@ impl From<Patches<'_>> for Vec<ConfigPatch> {
     fn from(patches: Patches<'_>) -> Self {
         patches.patches
     }
+}
+
+/// The module, the part of it, and its options.
+fn named(
+    name_field: &str,
+    name: &str,
+    config_field: &str,
+    options: &Map<String, Value>,
+) -> Map<String, Value> {
+    let mut config = object(json!({
+        "dynamic_module_config": {"name": MODULE},
+        name_field: name,
+    }));
+    if !options.is_empty() {
+        let options = json!({
+            "@type": "type.googleapis.com/google.protobuf.Struct",
+            "value": options,
+        });
+        config.insert(config_field.into(), options);
+    }
+    config
 }
 
 fn chain(filter: &str, sub_filter: Option<&str>) -> FilterChainMatch {

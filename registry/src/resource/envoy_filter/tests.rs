@@ -219,6 +219,24 @@ fn a_cluster_is_added_once_for_a_proxy() {
 }
 
 #[test]
+fn a_bound_of_the_network_filters_is_told_to_them_alone() {
+    let options = json!({"limits": {"worker_bytes": 1, "calls": 2}});
+    let installation = Installation {
+        options: options.as_object().unwrap().clone(),
+        ..Installation::default()
+    };
+    let objects = render(&mesh(&[list(&["20880"], &["shop"])], installation));
+    let callers = &shown(&objects)[0].1;
+    let filter = &callers[1]["patch"]["value"]["typed_config"]["filter_config"]["value"];
+    assert_eq!(*filter, options);
+    let bridge = &callers[4]["patch"]["value"]["upstream_config"]["typed_config"]["value"];
+    assert_eq!(
+        bridge["bridge_config"]["value"],
+        json!({"limits": {"calls": 2}})
+    );
+}
+
+#[test]
 fn the_socket_is_for_clusters_of_callers_and_options_reach_every_part() {
     let installation = Installation {
         upstream: Upstream::TransportSocket,
