@@ -136,7 +136,7 @@ pub const TABLE: [Name; 16] = [
     row(
         SEAL,
         On::Between,
-        "tells the provider's half that nothing was changed; means nothing to anybody else",
+        "tells the provider's half of the same process that nothing was changed; it is bound to the frame's head and the headers, not to the rest of the body: do not hand it on",
     ),
 ];
 
