@@ -210,7 +210,9 @@ fn the_last_configuration_goes_and_comes_back() {
         .start()
         .await;
         envoy.wait_until_ready().await;
-        let call = Call::new(GREETER, "greet", "Ann").with("timeout", "2500");
+        let call = Call::new(GREETER, "greet", "Ann")
+            .with("remote.application", "shop")
+            .with("timeout", "2500");
         for round in ["2", "4"] {
             let consumer = WireConsumer::connect(20880).await;
             consumer.send(&call.frame(1)).await.unwrap();
