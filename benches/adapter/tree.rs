@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! application (ten interfaces) ─ instance (one ip:port) ─→ one provider of each interface
-//! /root/<interface>/providers/<encoded URL of 400 to 700 bytes>
+//! <root>/<interface>/providers/<encoded URL of 400 to 700 bytes>
 //! ```
 //! Every other application writes URLs as Dubbo 2.7.23 does, the others as 3.2.16.
 

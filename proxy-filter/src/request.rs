@@ -22,13 +22,11 @@ mod few;
 mod refusal;
 mod seen;
 mod told;
-mod triple;
 mod write_back;
 
 pub use refusal::{Class, Refusal};
 pub use seen::Seen;
 use told::Told;
-pub use triple::triple_authority;
 pub use write_back::{is_untouched, write_back};
 
 /// What must be kept of a call to answer it.

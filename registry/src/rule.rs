@@ -2,9 +2,9 @@
 //! consumer. Pure.
 //!
 //! ```text
-//! /root/<interface>/routers/route://0.0.0.0/…?router=condition&rule=…             2.5, 2.6
-//! /root/<interface>/configurators/override://0.0.0.0/…?loadbalance=…              2.5, 2.6
-//! /root/config/dubbo/<key>.condition-router, .configurators …                     2.7 and later
+//! <root>/<interface>/routers/route://0.0.0.0/…?router=condition&rule=…             2.5, 2.6
+//! <root>/<interface>/configurators/override://0.0.0.0/…?loadbalance=…              2.5, 2.6
+//! <root>/config/dubbo/<key>.condition-router, .configurators …                     2.7 and later
 //! ```
 //! Only that there is one is read, and what it is for; not what it says.
 
