@@ -183,6 +183,11 @@ pub struct ConfigError {
 }
 
 impl ConfigError {
+    /// The option `name` has to be `what`, and is something else.
+    pub(crate) fn expected(name: &str, what: &str, got: &Value) -> Self {
+        Self::new(name, format!("expected {what}, got {}", value::kind(got)))
+    }
+
     fn new(path: impl Into<String>, problem: impl Into<String>) -> Self {
         Self {
             path: path.into(),

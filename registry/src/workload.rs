@@ -121,7 +121,9 @@ impl Rule {
 }
 
 /// A range, or an address without a prefix length.
-fn nets<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<IpNet>, D::Error> {
+pub(crate) fn nets<'de, D: serde::Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Vec<IpNet>, D::Error> {
     let texts = Vec::<String>::deserialize(deserializer)?;
     let net = |text: String| {
         let address = || text.parse::<IpAddr>().map(IpNet::from);

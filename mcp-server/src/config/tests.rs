@@ -168,6 +168,22 @@ fn a_mistake_is_reported_with_its_line_and_column() {
             "observe: port 20880 is listed twice for a",
         ),
         (
+            "filter: {observe: [{ports: [20880], namespaces: [a], except: [10.0.0.1]}]}\n",
+            "1:9:",
+            "only lists of `ports.http2`",
+        ),
+        (
+            "filter: {options: {except: [10.0.0.1]}}\n",
+            "1:9:",
+            "no such option",
+        ),
+        (
+            "ports:\n  http2: [{ports: [20880], namespaces: [a], except: [10.0.0.0/99]}]\n",
+            "2:",
+            "neither an address nor a CIDR",
+        ),
+        ("overrides: [{interfaces: [a], pick: me}]\n", "1:", "me"),
+        (
             "filter: {providers: [{ports: [20880], namespaces: [a]}, {ports: [20880], namespaces: [\"*\"]}]}\n",
             "1:9:",
             "for all namespaces and for a again",

@@ -37,7 +37,7 @@ pub fn render(mesh: &Mesh) -> Vec<Object<EnvoyFilter>> {
     objects.extend(each(&callers, CALLERS, installation, |namespace, ports| {
         let mut patches = Patches::new(installation);
         for port in ports {
-            patches.caller(*port);
+            patches.caller(*port, mesh.ports.except(*port));
             if installation.cluster_match == ClusterMatch::Port {
                 patches.cluster_of_port(*port);
             }

@@ -9,6 +9,9 @@
 //! port by the port's *name*, so names differ between the entries of a host, and each endpoint maps
 //! every port of its own entry to the port that it listens on. Labels and `exportTo` are equal in
 //! all entries of a host, or istiod does not merge them.
+//!
+//! A service whose providers the SDK picks (`pick: sdk`) is one entry without endpoints, for its ports in
+//! http2 mode: with resolution NONE a call is routed by its host and goes where it was dialled.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::net::{IpAddr, Ipv4Addr};
@@ -18,7 +21,7 @@ use dubbo_codec::ServiceKey;
 
 use super::refusal::{Reason, Refusal};
 use super::{Object, annotations, label, validate};
-use crate::mesh::{IstioProtocol, Mesh};
+use crate::mesh::{IstioProtocol, Mesh, Pick};
 use crate::ports::Mode;
 use crate::proto::{Location, Resolution, ServiceEntry, ServicePort, WorkloadEntry};
 use crate::provider::{Identity, Protocol, Provider};
@@ -88,13 +91,21 @@ pub fn render(service: Service<'_>, mesh: &Mesh) -> Rendered {
     for (protocol, numbers) in &sorted.ports {
         let ports = service_ports(protocol, numbers, mesh);
         let members = sorted.members.get(protocol).map_or(&[][..], Vec::as_slice);
-        let endpoints = endpoints(members, &ports, &sorted.also, mesh);
+        let addresses = service.vip.iter().map(Ipv4Addr::to_string);
+        let (resolution, addresses, endpoints) = match sorted.sdk_picks {
+            true => (Resolution::None, Vec::new(), Vec::new()),
+            false => (
+                Resolution::Static,
+                addresses.collect(),
+                endpoints(members, &ports, &sorted.also, mesh),
+            ),
+        };
         let spec = ServiceEntry {
             hosts: vec![service.host.to_owned()],
-            addresses: service.vip.iter().map(Ipv4Addr::to_string).collect(),
+            addresses,
             ports,
             location: Location::MeshInternal.into(),
-            resolution: Resolution::Static.into(),
+            resolution: resolution.into(),
             endpoints,
             export_to: export_to.clone(),
         };
@@ -121,12 +132,17 @@ struct Sorted<'a> {
     ports: Ports,
     /// Addresses of the number's owner that also speak another protocol.
     also: BTreeMap<(IpAddr, u16), BTreeSet<Protocol>>,
+    /// Whether calls go where they are dialled.
+    sdk_picks: bool,
 }
 
 /// Who comes first owns a number: its [owner](owners) where several protocols want it, and else
 /// protocols in order, Dubbo first. A number that is only kept is free for those that use it.
 fn sort_out<'a>(service: Service<'a>, mesh: &Mesh, refused: &mut Vec<Refusal>) -> Sorted<'a> {
-    let mut sorted = Sorted::default();
+    let mut sorted = Sorted {
+        sdk_picks: sdk_picks(service, mesh),
+        ..Sorted::default()
+    };
     let mut members: Vec<&Member> = service.members.iter().collect();
     let owners = owners(&members);
     members.sort_by_key(|member| {
@@ -147,7 +163,12 @@ fn sort_out<'a>(service: Service<'a>, mesh: &Mesh, refused: &mut Vec<Refusal>) -
     let in_use: BTreeSet<u16> = sorted.ports.values().flatten().copied().collect();
     for (protocol, numbers) in service.kept_ports {
         let free = numbers.difference(&in_use).copied().filter(|number| {
-            service.vip.is_some() || istio_protocol(protocol, *number, mesh) != IstioProtocol::Tcp
+            let routed = is_routed(protocol, *number, mesh);
+            let by_address = istio_protocol(protocol, *number, mesh) == IstioProtocol::Tcp;
+            match sorted.sdk_picks {
+                true => routed,
+                false => service.vip.is_some() || !by_address,
+            }
         });
         sorted
             .ports
@@ -157,6 +178,28 @@ fn sort_out<'a>(service: Service<'a>, mesh: &Mesh, refused: &mut Vec<Refusal>) -
     }
     sorted.ports.retain(|_, numbers| !numbers.is_empty());
     sorted
+}
+
+/// Whether the SDK picks: only where the mesh would, which is on ports in http2 mode.
+fn sdk_picks(service: Service<'_>, mesh: &Mesh) -> bool {
+    let serves = |m: &&Member| m.provider.weight > 0 && m.provider.enabled;
+    let ports = service
+        .members
+        .iter()
+        .filter(serves)
+        .map(|m| &m.provider.id);
+    let kept = service.kept_ports.iter();
+    let kept = kept.flat_map(|(protocol, numbers)| numbers.iter().map(move |n| (protocol, *n)));
+    mesh.pick(service.key) == Pick::Sdk
+        && ports
+            .map(|id| (&id.protocol, id.port))
+            .chain(kept)
+            .any(|(protocol, number)| is_routed(protocol, number, mesh))
+}
+
+/// Whether calls to it are routed by host, each of its own.
+fn is_routed(protocol: &Protocol, number: u16, mesh: &Mesh) -> bool {
+    *protocol == Protocol::Dubbo && matches!(mesh.ports.mode(number), Mode::Http2(_))
 }
 
 /// The owners of the numbers that providers of several protocols have. Where one address speaks both
@@ -219,6 +262,9 @@ impl<'a> Sorted<'a> {
                 .or_default()
                 .insert(protocol.clone());
             return Ok(());
+        }
+        if self.sdk_picks && !is_routed(protocol, port, mesh) {
+            return Err(Reason::SdkPicks(port));
         }
         let tcp = *istio == IstioProtocol::Tcp;
         match mesh.ports.mode(port) {

@@ -273,6 +273,7 @@ fn an_http2_port_is_shown_to_the_namespaces_of_its_list_and_carries_dubbo_only()
     let http2 = |numbers: &str, namespace: &str| PortList {
         ports: vec![numbers.parse().unwrap()],
         namespaces: vec![namespace.into()],
+        except: Vec::new(),
     };
     let lists = [http2("20880", "shop"), http2("20881", "pay")];
     let listen = ports::Ports::default_listen();
@@ -311,6 +312,73 @@ fn an_http2_port_is_shown_to_the_namespaces_of_its_list_and_carries_dubbo_only()
 }
 
 #[test]
+fn where_the_sdk_picks_a_call_is_routed_by_host_and_goes_where_it_was_dialled() {
+    let list = PortList {
+        ports: vec!["20880".parse().unwrap()],
+        namespaces: vec!["shop".into()],
+        except: Vec::new(),
+    };
+    let listen = ports::Ports::default_listen();
+    let mut mesh = Mesh {
+        ports: ports::Ports::new(listen, BTreeSet::new(), &[list]).unwrap(),
+        overrides: vec![Override {
+            interfaces: vec!["com.acme.A".into()],
+            labels: BTreeMap::new(),
+            export_to: None,
+            tag_routes: None,
+            pick: Some(Pick::Sdk),
+        }],
+        ..mesh()
+    };
+    let urls = [
+        "dubbo://10.0.0.1:20880/com.acme.A",
+        "dubbo://10.0.0.2:20880/com.acme.A?dubbo.tag=gray",
+        "dubbo://10.0.0.1:20881/com.acme.A",
+        "tri://10.0.0.1:50051/com.acme.A",
+    ];
+    let picked = rendered("com.acme.A", &urls, &mesh);
+    assert_eq!(
+        pretty(&picked),
+        [
+            "com.acme.a.dubbo--dubbo com.acme.a.dubbo [20880 HTTP2 http2-dubbo-20880]",
+            "no dubbo://10.0.0.1:20881/com.acme.A: sdk-picks",
+            "no tri://10.0.0.1:50051/com.acme.A: sdk-picks",
+        ]
+    );
+    let spec = &picked.entries[&Protocol::Dubbo].spec;
+    assert_eq!(spec.resolution(), Resolution::None);
+    assert_eq!(spec.addresses, [""; 0]);
+    assert_eq!(spec.export_to, ["shop"]);
+    assert!(picked.refused.iter().all(|r| !r.reason.is_fault()));
+
+    // Providers gone, the port is kept: calls still go where they are dialled.
+    let kept_ports = Ports::from([(Protocol::Dubbo, BTreeSet::from([20880, 20881]))]);
+    let empty = kept("com.acme.A", &[], &kept_ports, &mesh);
+    assert_eq!(empty.entries, picked.entries);
+
+    // Elsewhere, and for others, nothing is different.
+    let plain = Mesh {
+        overrides: Vec::new(),
+        ..mesh.clone()
+    };
+    let tcp = &urls[2..];
+    assert_eq!(
+        rendered("com.acme.A", tcp, &mesh),
+        rendered("com.acme.A", tcp, &plain)
+    );
+    let other = ["dubbo://10.0.0.1:20880/com.acme.B"];
+    assert_eq!(
+        rendered("com.acme.B", &other, &mesh),
+        rendered("com.acme.B", &other, &plain)
+    );
+    mesh.overrides[0].pick = Some(Pick::Mesh);
+    assert_eq!(
+        rendered("com.acme.A", &urls, &mesh),
+        rendered("com.acme.A", &urls, &plain)
+    );
+}
+
+#[test]
 fn workload_facts_and_overrides_are_applied() {
     let rule = Rule {
         cidrs: vec!["10.0.0.0/24".parse().unwrap()],
@@ -328,6 +396,7 @@ fn workload_facts_and_overrides_are_applied() {
             .collect(),
         export_to: export_to.map(|namespace| vec![namespace.into()]),
         tag_routes: None,
+        pick: None,
     };
     let mesh = Mesh {
         workloads: Workloads::new(vec![rule]),
@@ -429,6 +498,7 @@ fn a_service_that_lost_its_address_keeps_no_tcp_port() {
     let http2 = PortList {
         ports: vec!["20889".parse().unwrap()],
         namespaces: vec!["shop".into()],
+        except: Vec::new(),
     };
     let listen = ports::Ports::default_listen();
     let mesh = Mesh {
