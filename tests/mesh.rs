@@ -10,6 +10,7 @@ mod demo;
 mod filters;
 mod hostile;
 mod members;
+mod picked;
 mod pushes;
 mod routed;
 mod scale;
