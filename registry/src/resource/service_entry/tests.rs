@@ -1,6 +1,6 @@
 use super::*;
 use crate::making::{key, mesh, provider};
-use crate::mesh::Override;
+use crate::mesh::{Override, Pick};
 use crate::ports::{self, PortList, PortRefused};
 use crate::vip::Vips;
 use crate::workload::{Rule, Workloads};
