@@ -10,7 +10,8 @@ mod strings;
 use crate::attachment::Attachments;
 use crate::error::{Error, ErrorKind, Limits, What};
 use crate::exception::{Exception, HessianSight, JsonbSight};
-use crate::hessian2::{self, Tables};
+use crate::hessian2::{self, Plain, Tables};
+use crate::inline::Inline;
 use crate::json;
 use crate::jsonb;
 use crate::msgpack;
@@ -91,6 +92,11 @@ impl<'a, 'l> BodyReader<'a, 'l> {
             format,
             limits,
         }
+    }
+
+    #[inline(always)]
+    pub(crate) const fn format(&self) -> Format {
+        self.format
     }
 
     /// The strings that come next, if they are in Hessian 2. This reader does not move with them.
@@ -236,6 +242,7 @@ impl<'a, 'l> BodyReader<'a, 'l> {
         let mut entries = Entries::at(start);
         if hessian2::begin_map(&mut self.r, tables, self.limits, &mut ())? {
             entries.first = self.r.at() as u32;
+            self.plain_entries(&mut entries);
             while self.r.peek() != Some(b'Z') {
                 let key = self.r.at();
                 // Java would read a class and then a key; nobody writes that, except to hide a key.
@@ -253,6 +260,30 @@ impl<'a, 'l> BodyReader<'a, 'l> {
         }
         entries.after = self.r.at() as u32;
         Ok(entries)
+    }
+
+    /// Passes over the entries at the front of which both key and value are plain strings, as far as
+    /// they fit in place; whatever else there is comes after.
+    #[inline(always)]
+    fn plain_entries(&mut self, entries: &mut Entries) {
+        let mut run = Plain::at(&self.r);
+        let most = self.limits.max_attachments as usize;
+        let mut list = Inline::default();
+        let end = loop {
+            let key = run.place();
+            if run.skip().is_none() || list.len() >= most.min(Entries::IN_PLACE) {
+                break key;
+            }
+            let value = run.place();
+            if run.skip().is_none() {
+                break key;
+            }
+            list.push((key as u32, value as u32));
+        };
+        if run.holds(end) {
+            self.r.skip(end - self.r.at());
+            entries.list = list;
+        }
     }
 
     fn jsonb_entries(&mut self) -> Result<Entries, Error> {

@@ -25,6 +25,7 @@ mod leads;
 #[cfg(feature = "serde")]
 mod mapping;
 mod number;
+mod plain;
 #[cfg(all(feature = "simd", target_arch = "x86_64"))]
 #[allow(unsafe_code, reason = "vectors are loaded through pointers")]
 mod simd;
@@ -45,6 +46,7 @@ pub(crate) use decode::Decoder;
 #[cfg(feature = "serde")]
 pub(crate) use mapping::Serializer;
 pub(crate) use number::read_int;
+pub(crate) use plain::Plain;
 pub(crate) use string::{chunk_head, read as read_string, skip_plain, validated as string_of};
 pub(crate) use walk::{Container, Scalar, Sink, Tables, has_parts, scalar, walk};
 pub(crate) use write::push_string;

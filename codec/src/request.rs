@@ -11,14 +11,15 @@
 
 use crate::attachment::{AttachmentValue, Attachments};
 use crate::body::{BodyReader, Entries, Format, Strings};
-use crate::descriptor::count_types;
+use crate::descriptor::{count_descriptors, count_types};
 use crate::error::{Error, ErrorKind, Limit, Limits, What};
 use crate::frame::FrameHead;
-use crate::hessian2::Tables;
+use crate::hessian2::{Plain, Tables};
 use crate::inline::Inline;
+use crate::reader::Reader;
 use crate::serialization::Serialization;
 use crate::service::{ServiceKey, ServiceKeyError};
-use crate::text::Text;
+use crate::text::{Encoding, Text};
 
 /// The parameter types of a generic call, `$invoke` and `$invokeAsync`.
 const GENERIC_TYPES: &str = "Ljava/lang/String;[Ljava/lang/String;[Ljava/lang/Object;";
@@ -77,29 +78,73 @@ impl<'a> RequestPeek<'a> {
         let format = Format::of(head.serialization, body)?;
         let whole = body.len() >= head.body_len as usize;
         let body = body.get(..head.body_len as usize).unwrap_or(body);
-        let mut reader = BodyReader::new(format, body, limits);
-        let peek = Self::read_from(&mut reader);
-        match peek {
+        if format == Format::Hessian2
+            && let Some(peek) = Self::read_plain(&mut Reader::new(body))
+        {
+            return Ok(Some(peek));
+        }
+        match Self::read_any(&mut BodyReader::new(format, body, limits)) {
             Ok(peek) => Ok(Some(peek)),
             Err(error) if error.is_truncated() && !whole => Ok(None),
             Err(error) => Err(error),
         }
     }
 
-    /// Leaves the reader at the first argument. Hessian 2 has a way of its own, which is short.
+    /// Leaves the reader at the first argument.
     #[inline(always)]
     fn read_from(reader: &mut BodyReader<'a, '_>) -> Result<Self, Error> {
+        if reader.format() == Format::Hessian2
+            && let Some(peek) = Self::read_plain(&mut reader.r)
+        {
+            return Ok(peek);
+        }
+        Self::read_any(reader)
+    }
+
+    /// The usual case of Hessian 2: five plain strings, and no method of Dubbo's own. `None` if it is
+    /// another one, and the reader has not moved.
+    #[inline(always)]
+    fn read_plain(r: &mut Reader<'a>) -> Option<Self> {
+        let start = Plain::at(r);
+        let mut strings = start;
+        let mut fields = [strings.place() as u32; 6];
+        let dubbo_version = strings.data()?;
+        fields[1] = strings.place() as u32;
+        let service = strings.data()?;
+        fields[2] = strings.place() as u32;
+        let version = strings.data()?;
+        fields[3] = strings.place() as u32;
+        let method = strings.data()?;
+        fields[4] = strings.place() as u32;
+        let types = strings.data()?;
+        fields[5] = strings.place() as u32;
+        if method.first() == Some(&b'$') || !start.holds(strings.place()) {
+            return None;
+        }
+        let count = count_descriptors(types)?;
+        r.skip(strings.place() - r.at());
+        let text = |data| Text::of(data, Encoding::Cesu8);
+        Some(Self {
+            dubbo_version: text(dubbo_version),
+            service: text(service),
+            version: Some(text(version)),
+            method: text(method),
+            parameters: Parameters::Types(text(types)),
+            generic_method: None,
+            count,
+            fields,
+        })
+    }
+
+    /// Hessian 2 has a way of its own here too, which is short.
+    #[inline(never)]
+    fn read_any(reader: &mut BodyReader<'a, '_>) -> Result<Self, Error> {
         let Some(mut strings) = reader.hessian_strings() else {
-            return Self::read_other(reader);
+            return Self::read(reader);
         };
         let peek = Self::read(&mut strings)?;
         reader.r = strings.into_reader();
         Ok(peek)
-    }
-
-    #[inline(never)]
-    fn read_other(reader: &mut BodyReader<'a, '_>) -> Result<Self, Error> {
-        Self::read(reader)
     }
 
     #[inline(always)]

@@ -200,10 +200,10 @@ fn is_last<'a, S: Sink<'a>>(
 #[inline(always)]
 const fn next(left: u32) -> u32 {
     match left {
-        OPEN_LIST => OPEN_LIST,
+        counted if counted < OPEN => counted - 1,
         OPEN_MAP_AT_KEY => OPEN_MAP_AT_VALUE,
         OPEN_MAP_AT_VALUE => OPEN_MAP_AT_KEY,
-        counted => counted - 1,
+        _ => left,
     }
 }
 
