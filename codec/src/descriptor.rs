@@ -55,3 +55,36 @@ fn semicolon(types: &[u8], mut at: usize) -> Option<usize> {
         _ => Some(at + types.get(at..)?.iter().position(|byte| *byte == b';')?),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::string::String;
+
+    #[test]
+    fn classes_of_every_length_in_every_place() {
+        for (before, count) in [
+            ("", 0),
+            ("I", 1),
+            ("[[J", 1),
+            ("La;", 1),
+            ("ZLjava/lang/String;", 2),
+        ] {
+            for len in 0..40 {
+                let name = "a".repeat(len);
+                let whole = [before, "L", &name, ";"].concat();
+                let types: [(String, Option<u32>); 5] = [
+                    (whole.clone(), Some(count + 1)),
+                    (whole.clone() + "[Lb;", Some(count + 2)),
+                    (whole.clone() + "L", None),
+                    (whole.clone() + "[", None),
+                    ([before, "L", &name].concat(), None),
+                ];
+                for (types, expected) in types {
+                    assert_eq!(count_types(Text::new(&types)), expected, "{types}");
+                }
+            }
+        }
+        assert_eq!(count_types(Text::new("V")), None);
+    }
+}

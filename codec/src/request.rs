@@ -431,3 +431,48 @@ impl Target<'_> {
         ServiceKey::new(&interface, &group, &version)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::vec::Vec;
+
+    fn string(data: &str) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        crate::hessian2::push_string(&mut bytes, Text::new(data));
+        bytes
+    }
+
+    /// The way for plain strings says what the way for all strings says, or nothing.
+    #[test]
+    fn plain_strings_are_strings() {
+        let (short, long) = ("a".repeat(31), "a".repeat(127));
+        let services = ["", "com.acme.Orders", &short, &long, &"a".repeat(128), "é"];
+        let methods = ["", "submit", "$invoke", "$echo"];
+        let types = ["", "I[J", "Ljava/lang/String;", GENERIC_TYPES, "Ljava", "V"];
+        let (limits, mut plain) = (Limits::default(), 0);
+        for (service, method, types) in services.iter().flat_map(|service| {
+            let both = methods
+                .iter()
+                .flat_map(|m| types.iter().map(move |t| (m, t)));
+            both.map(move |(method, types)| (service, method, types))
+        }) {
+            let body = ["2.0.2", service, "1.0.0", method, types, "next"]
+                .map(string)
+                .concat();
+            for cut in 0..=body.len() {
+                let mut quick = Reader::new(&body[..cut]);
+                let mut reader = BodyReader::new(Format::Hessian2, &body[..cut], &limits);
+                let all = RequestPeek::read_any(&mut reader);
+                match RequestPeek::read_plain(&mut quick) {
+                    Some(peek) => {
+                        plain += 1;
+                        assert_eq!((Ok(peek), quick.at()), (all, reader.r.at()));
+                    }
+                    None => assert_eq!(quick.at(), 0),
+                }
+            }
+        }
+        assert!(plain > 100, "{plain}");
+    }
+}

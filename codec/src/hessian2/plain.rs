@@ -89,3 +89,21 @@ pub(crate) fn is_ascii(bytes: &[u8]) -> bool {
     }
     all & 0x8080_8080_8080_8080 == 0
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_byte_that_is_not_ascii_is_found_wherever_it_is() {
+        for len in 0..140 {
+            let mut bytes = [b'a'; 140];
+            assert!(is_ascii(&bytes[..len]), "{len}");
+            for place in 0..len {
+                bytes[place] = 0x80;
+                assert!(!is_ascii(&bytes[..len]), "{len} {place}");
+                bytes[place] = b'a';
+            }
+        }
+    }
+}
