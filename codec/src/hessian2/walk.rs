@@ -292,6 +292,12 @@ mod tests {
                 (b"W", 1),
                 (b"H", 3),
                 (b"\x71\x00", 0),
+                (b"U\x00", 1),
+                (b"V\x00\x91", 0),
+                (b"X\x91", 0),
+                (b"M\x00\x01k", 1),
+                (b"C\x01a\x91\x01b\x60", 0),
+                (b"C\x01a\x91\x01bO\x90", 0),
             ] {
                 let mut nested = before.to_vec();
                 nested.push(lead);
@@ -304,8 +310,9 @@ mod tests {
                 });
                 let whole = len(lead).map(|_| nested.len());
                 // An end marker is legal where a key or an element of an open list may stand.
-                let ends_early = lead == b'Z' && matches!(before, b"W" | b"H");
-                let expected = if ends_early { Some(2) } else { whole };
+                let ends_early = lead == b'Z' && matches!(before, b"W" | b"H" | b"U\x00");
+                let early = ends_early.then_some(before.len() + 1);
+                let expected = early.or(whole);
                 assert_eq!(end(&nested).ok(), expected, "{nested:x?}");
             }
         }
