@@ -6,8 +6,12 @@
 //! shop           10.77.0.1       10.77.0.101 ...     at any of them
 //! ```
 
+mod applications;
 mod balance;
+mod collector;
+mod policy;
 mod routes;
+mod scope;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -183,12 +187,46 @@ fn methods(name: &'static str) -> Methods {
     })
 }
 
+/// What makes the sidecars' configuration.
+struct Control {
+    istiod: Istiod,
+    _mesh: DubboMesh,
+}
+
+impl Control {
+    /// Of a registry, with resources that istiod reads beside ours, and lines of its mesh configuration.
+    async fn start(registry: &str, resources: &str, mesh: &str) -> Self {
+        let config = work_dir().join("config.yaml");
+        let text = "
+ports: {http2: [{ports: [20880], namespaces: [shop]}]}
+workloads:
+- {cidrs: [10.77.0.103], locality: near/z1}
+- {cidrs: [10.77.0.104], locality: far/z2}
+filter: {options: {attachments: [region, case]}}
+";
+        fs::write(&config, text).unwrap();
+        let config = config.to_str().unwrap();
+        let dubbo_mesh = serve(&["--registry", registry, "--config", config]).await;
+        let own = work_dir().join("resources");
+        fs::create_dir(&own).unwrap();
+        fs::write(own.join("own.yaml"), resources).unwrap();
+        let istiod = IstiodSettings::new(&[SOURCE, &format!("fs://{}", own.display())])
+            .mesh(mesh)
+            .kubernetes(without_certificates())
+            .start()
+            .await;
+        Self {
+            istiod,
+            _mesh: dubbo_mesh,
+        }
+    }
+}
+
 /// Everything but the callers.
 struct Stage {
     providers: BTreeMap<&'static str, Arc<WireProvider>>,
     registry: PathBuf,
-    istiod: Istiod,
-    _mesh: DubboMesh,
+    control: Control,
 }
 
 impl Stage {
@@ -207,31 +245,12 @@ impl Stage {
         }
         let registry = work_dir().join("providers.yaml");
         fs::write(&registry, urls(services)).unwrap();
-        let config = work_dir().join("config.yaml");
-        let text = "
-ports: {http2: [{ports: [20880], namespaces: [shop]}]}
-workloads:
-- {cidrs: [10.77.0.103], locality: near/z1}
-- {cidrs: [10.77.0.104], locality: far/z2}
-filter: {options: {attachments: [region]}}
-";
-        fs::write(&config, text).unwrap();
-        let file = format!("file:{}", registry.display());
-        let config = config.to_str().unwrap();
-        let dubbo_mesh = serve(&["--registry", &file, "--config", config]).await;
-        let own = work_dir().join("resources");
-        fs::create_dir(&own).unwrap();
-        fs::write(own.join("own.yaml"), resources).unwrap();
-        let istiod = IstiodSettings::new(&[SOURCE, &format!("fs://{}", own.display())])
-            .mesh(mesh)
-            .kubernetes(without_certificates())
-            .start()
-            .await;
+        let control =
+            Control::start(&format!("file:{}", registry.display()), resources, mesh).await;
         Self {
             providers,
             registry,
-            istiod,
-            _mesh: dubbo_mesh,
+            control,
         }
     }
 

@@ -70,7 +70,7 @@ fn a_destination_rule_decides_who_gets_a_call() {
         limited(&caller, &consumer).await;
         ejected(&caller, &stage, &consumer).await;
         near_before_far(&stage, &services, &consumer).await;
-        assert_eq!(complaints(&stage.istiod), [""; 0]);
+        assert_eq!(complaints(&stage.control.istiod), [""; 0]);
     });
 }
 

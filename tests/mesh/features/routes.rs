@@ -1,6 +1,7 @@
 //! What a VirtualService does to calls: who gets them, again, twice or not at all.
 
-use support::{Call, isolated};
+use dubbo_codec::FrameHead;
+use support::{Call, CallAnswer, isolated};
 
 use super::super::complaints;
 use super::super::traffic::carried;
@@ -81,7 +82,7 @@ fn a_virtual_service_decides_what_becomes_of_a_call() {
         mirrored(&caller, &stage, &consumer).await;
         answered(&consumer).await;
         rewritten(&stage, &consumer).await;
-        assert_eq!(complaints(&stage.istiod), [""; 0]);
+        assert_eq!(complaints(&stage.control.istiod), [""; 0]);
     });
 }
 
@@ -159,11 +160,7 @@ async fn mirrored(caller: &Caller, stage: &Stage, consumer: &Consumer) {
         ))
     })
     .await;
-    println!(
-        "{:x?}\n{:x?}",
-        stage.seen("a", "mirrored"),
-        stage.seen("b", "mirrored")
-    );
+    // The same frames: with the caller's own id, and the flag whether it wants an answer.
     assert_eq!(stage.seen("a", "mirrored"), stage.seen("b", "mirrored"));
     assert_eq!(
         carried(&caller.envoy, &cluster("mirrored"), "rq_total").await,
@@ -173,17 +170,33 @@ async fn mirrored(caller: &Caller, stage: &Stage, consumer: &Consumer) {
 
 /// What the sidecar says itself, in Dubbo's words.
 async fn answered(consumer: &Consumer) {
-    for region in ["ok", "busy", "moved", "other"] {
+    let rows = [
+        ("ok", 50, "dubbo-mesh: HTTP status 200: made up"),
+        ("busy", 100, "dubbo-mesh: HTTP status 429: too many"),
+        ("moved", 80, "dubbo-mesh: HTTP status 301"),
+        ("other", 20, ""),
+    ];
+    for (region, status, text) in rows {
         let call = call("answered", "greet", "").with("region", region);
-        println!("{region} {:?}", consumer.make(&call).await);
+        let answer = consumer.make(&call).await;
+        let text = match status {
+            20 => answer.text.clone(),
+            _ => text.to_owned(),
+        };
+        assert_eq!(answer, CallAnswer { status, text });
     }
 }
 
 /// Interface and method stay what they are; the authority is the mesh's own.
 async fn rewritten(stage: &Stage, consumer: &Consumer) {
     let refused = consumer.call("rewritten", "greet", "").await;
-    println!("{refused:?}");
+    assert_eq!(refused.status, 40, "{refused:?}");
+    assert!(refused.text.contains("was changed to"), "{refused:?}");
     let call = call("rewritten", "greet", "").with("region", "authority");
     assert_eq!(consumer.make(&call).await.status, 20);
-    println!("{:?}", stage.seen("a", "rewritten").len());
+    let seen = ["a", "b"].map(|name| stage.seen(name, "rewritten"));
+    let [frame] = &seen.concat()[..] else {
+        panic!("{seen:x?}")
+    };
+    assert_eq!(frame[FrameHead::LEN..], call.frame(0)[FrameHead::LEN..]);
 }

@@ -1,0 +1,1 @@
+//! AuthorizationPolicies at the provider.
