@@ -1,15 +1,12 @@
 //! Routes, mirrors, access logs and traces on calls of real Dubbo applications.
 
-use std::net::SocketAddr;
-
 use support::{
-    Consumer, ConsumerSettings, DubboVersion, GATEWAY, Namespace, Provider, ProviderSettings,
-    Service, ZooKeeper, ZooKeeperVersion, isolated,
+    Consumer, ConsumerSettings, DubboVersion, GATEWAY, Namespace, Process, Provider,
+    ProviderSettings, Service, ZooKeeper, ZooKeeperVersion, isolated,
 };
 
-use super::super::traffic::carried;
 use super::super::{becomes, complaints};
-use super::collector::{self, Collector};
+use super::collector::{Collector, Span};
 use super::{Caller, Control};
 
 const MESH: &str = "extensionProviders: [{name: collector, opentelemetry: \
@@ -39,6 +36,9 @@ spec:
     route:
     - destination: {host: g-green.com.acme.greeter.dubbo}
       headers: {request: {set: {tri-service-group: green}}}
+  - match: [{uri: {exact: /com.acme.Greeter/sleep}}]
+    timeout: 0.3s
+    route: [{destination: {host: g-blue.com.acme.greeter.dubbo}}]
   - route: [{destination: {host: g-blue.com.acme.greeter.dubbo}}]
 ---
 apiVersion: networking.istio.io/v1
@@ -86,6 +86,10 @@ const BLUE: (&str, &[(&str, &str)]) = ("com.acme.Greeter", &[("group", "blue")])
 const GREEN: (&str, &[(&str, &str)]) = ("com.acme.Greeter", &[("group", "green")]);
 const ORDERS: (&str, &[(&str, &str)]) = ("com.acme.Orders", &[]);
 
+const GREET: &str = "com.acme.Greeter/greet";
+const ONE: &str = "RESULT hello World from one";
+const TWO: &str = "RESULT hello World from two";
+
 type Named<'a> = (&'a str, &'a [(&'a str, &'a str)]);
 
 async fn provider(name: &str, version: DubboVersion, host: u8, services: &[Named<'_>]) -> Provider {
@@ -117,6 +121,68 @@ async fn consumer(
     settings.inside(&caller.network).start().await
 }
 
+/// A call: its answer, and of its line in the access log method, code and flags, authority, provider,
+/// cluster.
+type Row<'a> = (&'a str, &'a str, [&'a str; 5]);
+
+/// A consumer that asks for one thing, and what the routes make of it.
+async fn routed(log: &Process, consumer: &mut Consumer, rows: &[Row<'_>]) {
+    for (command, expected, [method, code, asked, provider, taken]) in rows {
+        let seen = log.log().lines().count();
+        let answer = consumer.call(command).await;
+        assert!(answer.starts_with(expected), "{command}: {answer}");
+        let [method, code] = [format!("\"POST /{method} HTTP/2\" "), format!("{code} ")];
+        let whom = format!(
+            " \"{asked}com.acme.greeter.dubbo\" \"{provider}:20880\" outbound|20880||{taken}com.acme.greeter.dubbo "
+        );
+        becomes(&format!("{method}{code}...{whom}"), true, async || {
+            let text = log.log();
+            let mut lines = text.lines().skip(seen);
+            let line =
+                |line: &str| line.contains(&(method.clone() + &code)) && line.contains(&whom);
+            Ok(lines.any(line))
+        })
+        .await;
+    }
+}
+
+/// Orders are numbered by the provider that takes them, also where nobody sees the answer.
+async fn mirrored(orders: &mut Consumer) {
+    assert_eq!(orders.call("place a").await, "RESULT order 1 of a: [tea]");
+    assert_eq!(orders.call("place b").await, "RESULT order 2 of b: [tea]");
+    let direct = orders.call("place c case=two").await;
+    assert_eq!(direct, "RESULT order 3 of c: [tea]");
+}
+
+/// The caller's trace goes on in the sidecar's span and at the provider, beside what the route has
+/// set and removed.
+async fn traced(web: &mut Consumer, collector: &Collector) {
+    let (trace, caller) = ("4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7");
+    let call = format!("attachments - case=7 traceparent=00-{trace}-{caller}-01");
+    let received = web.call(&call).await;
+    becomes("the span", true, async || {
+        Ok(collector.spans().iter().any(|span| span.trace == trace))
+    })
+    .await;
+    let spans = collector.spans();
+    let span = spans.iter().find(|span| span.trace == trace).unwrap();
+    assert_eq!(span.parent, caller);
+    assert_eq!(span.name, "v1-0-0.com.acme.greeter.dubbo:20880/*");
+    let url = "http://v1-0-0.com.acme.greeter.dubbo/com.acme.Greeter/attachments";
+    assert_eq!(span.attributes["http.url"], url);
+    assert_eq!(span.attributes["http.status_code"], "200");
+    let parent = format!("traceparent=00-{trace}-{}-01", span.id);
+    for there in [&parent, "region=blue"] {
+        assert!(received.contains(there), "{there}: {received}");
+    }
+    assert!(!received.contains("case="), "{received}");
+    // What nobody has begun to trace begins here.
+    let greeted = |span: &&Span| span.attributes["http.url"].ends_with("/com.acme.Greeter/greet");
+    let begun: Vec<&Span> = spans.iter().filter(greeted).collect();
+    assert_eq!(begun.len(), 4);
+    assert!(begun.iter().all(|span| span.parent.is_empty()), "{begun:?}");
+}
+
 #[test]
 fn what_the_mesh_does_is_done_to_real_applications() {
     isolated(async || {
@@ -137,27 +203,53 @@ fn what_the_mesh_does_is_done_to_real_applications() {
             consumer(&caller, "web", DubboVersion::V3_2, BLUE),
             consumer(&caller, "web", DubboVersion::V2_6, ORDERS),
         );
-        let rows = [
-            (&mut web, "greet World", "hello World from one"),
-            (&mut batch, "greet World", "hello World from two"),
+        let log = caller.envoy.process();
+        routed(
+            log,
+            &mut web,
+            &[(
+                "greet World",
+                ONE,
+                [GREET, "200 -", "v1-0-0.", "10.77.0.2", "v1-0-0."],
+            )],
+        )
+        .await;
+        routed(
+            log,
+            &mut batch,
+            &[(
+                "greet World",
+                TWO,
+                [GREET, "200 -", "v1-0-0.", "10.77.0.3", "v2-0-0."],
+            )],
+        )
+        .await;
+        let grouped = [
+            (
+                "greet World",
+                ONE,
+                [GREET, "200 -", "g-blue.", "10.77.0.2", "g-blue."],
+            ),
+            (
+                "greet World region=gray",
+                TWO,
+                [GREET, "200 -", "g-blue.", "10.77.0.3", "g-green."],
+            ),
+            (
+                "sleep 3000",
+                "THROWN ",
+                [
+                    "com.acme.Greeter/sleep",
+                    "504 UT",
+                    "g-blue.",
+                    "10.77.0.2",
+                    "g-blue.",
+                ],
+            ),
         ];
-        for (consumer, command, expected) in rows {
-            assert_eq!(consumer.call(command).await, format!("RESULT {expected}"));
-        }
-        println!("{}", blue.call("greet World").await);
-        println!("{}", blue.call("greet World region=gray").await);
-        println!("{}", web.call("attachments - case=7").await);
-        println!("{}", orders.call("place a").await);
-        println!("{}", orders.call("place b").await);
-        println!("{}", orders.call("place c case=two").await);
-        becomes("spans", true, async || Ok(collector.spans().len() >= 8)).await;
-        println!("{:#?}", collector.spans());
-        println!("{}", caller.envoy.process().log());
-        let _ = (
-            carried(&caller.envoy, "x", "y").await,
-            collector::PORT,
-            SocketAddr::from((GATEWAY, 1)),
-        );
+        routed(log, &mut blue, &grouped).await;
+        mirrored(&mut orders).await;
+        traced(&mut web, &collector).await;
         assert_eq!(complaints(&control.istiod), [""; 0]);
     });
 }

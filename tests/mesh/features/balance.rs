@@ -68,6 +68,7 @@ fn a_destination_rule_decides_who_gets_a_call() {
         hashed(&consumer).await;
         left_to_the_sdk(&caller).await;
         limited(&caller, &consumer).await;
+        renewed(&caller, &consumer).await;
         ejected(&caller, &stage, &consumer).await;
         near_before_far(&stage, &services, &consumer).await;
         assert_eq!(complaints(&stage.control.istiod), [""; 0]);
@@ -124,7 +125,7 @@ async fn left_to_the_sdk(caller: &Caller) {
 
 /// A connection for each call: as many calls as connections, and so many more that wait.
 async fn limited(caller: &Caller, consumer: &Consumer) {
-    // HTTP/2 ends at the bridge, so its limits have nothing to count: more than `pool` has.
+    // HTTP/2 ends at the bridge, so that its number of requests limits nothing.
     for (service, calls) in [
         ("pool", [(1, 0), (2, 0), (2, 1)]),
         ("requests", [(1, 0), (2, 0), (3, 0)]),
@@ -159,6 +160,19 @@ async fn limited(caller: &Caller, consumer: &Consumer) {
         })
         .await;
     }
+}
+
+/// A connection is used again and again, or as often as the rule says.
+async fn renewed(caller: &Caller, consumer: &Consumer) {
+    let mut connections = Vec::new();
+    for service in ["pool", "requests"] {
+        let before = caller.stat(service, "upstream_cx_total").await;
+        let greeted = consumer.tally(10, &call(service, "greet", "")).await;
+        assert_eq!(greeted, tally(&[("a", 10)]));
+        connections.push(caller.stat(service, "upstream_cx_total").await - before);
+    }
+    // The call before these has left one of `pool` open.
+    assert_eq!(connections, [0, 10]);
 }
 
 /// A provider that fails, or is not there, is left alone.

@@ -18,7 +18,7 @@ use support::GATEWAY;
 use tokio::net::TcpListener;
 
 /// OpenTelemetry's own.
-pub(super) const PORT: u16 = 4318;
+const PORT: u16 = 4318;
 
 /// What it was told so far.
 #[derive(Debug, Clone, Default)]
