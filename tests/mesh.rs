@@ -7,6 +7,7 @@
 
 mod cost;
 mod demo;
+mod features;
 mod filters;
 mod hostile;
 mod members;

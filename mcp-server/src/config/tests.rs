@@ -52,7 +52,7 @@ workloads:
     applications: [shop-*]
     inMesh: true
     locality: hz/b
-    serviceAccount: shop
+    identity: spiffe://cluster.local/ns/shop/sa/shop
     network: n1
 exportTo: [shop]
 overrides:
@@ -131,6 +131,11 @@ fn a_mistake_is_reported_with_its_line_and_column() {
             "label version is always there",
         ),
         ("labels: [\"a b\"]\n", "1:10:", "cannot be a label"),
+        (
+            "workloads:\n- identity: shop\n",
+            "2:13:",
+            "is no identity like spiffe://",
+        ),
         ("removal: {delay: soon}\n", "1:18:", "not a duration"),
         (
             "schemes: {Thr_ift: TCP}\n",

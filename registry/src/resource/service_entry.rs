@@ -91,6 +91,7 @@ pub fn render(service: Service<'_>, mesh: &Mesh) -> Rendered {
         rendered.ports.insert(protocol.clone(), numbers);
     }
     let export_to = export_to(service.key, &sorted.ports, mesh);
+    let identities = identities(sorted.members.values().flatten(), mesh);
     for (protocol, numbers) in &sorted.ports {
         let ports = service_ports(protocol, numbers, mesh);
         let members = sorted.members.get(protocol).map_or(&[][..], Vec::as_slice);
@@ -111,6 +112,7 @@ pub fn render(service: Service<'_>, mesh: &Mesh) -> Rendered {
             resolution: resolution.into(),
             endpoints,
             export_to: export_to.clone(),
+            subject_alt_names: identities.clone(),
         };
         if let Some(spec) = checked(spec, members, &mut rendered.refused) {
             let object = Object {
@@ -153,6 +155,25 @@ fn istio_protocol(protocol: &Protocol, number: u16, mesh: &Mesh) -> IstioProtoco
     }
 }
 
+/// The names that the certificates of a service's providers may have, whatever their protocol: to
+/// istiod the entries of a host are one service. None if one provider's is not known, since it would
+/// be refused. Not told for each endpoint (`serviceAccount`): there istiod takes the entry's namespace
+/// for the account's (`convertWorkloadEntryToWorkloadInstance`).
+fn identities<'a>(members: impl Iterator<Item = &'a &'a Member>, mesh: &Mesh) -> Vec<String> {
+    let facts = members.map(|member| {
+        let application = &member.provider.application;
+        mesh.workloads.facts(member.ip, application)
+    });
+    let names: BTreeSet<_> = facts
+        .filter(|facts| facts.in_mesh)
+        .map(|facts| facts.identity)
+        .collect();
+    if names.contains("") {
+        return Vec::new();
+    }
+    names.iter().map(ToString::to_string).collect()
+}
+
 fn endpoints(
     members: &[&Member],
     ports: &[ServicePort],
@@ -186,11 +207,6 @@ fn endpoints(
             network: facts.network.to_string(),
             locality: facts.locality.to_string(),
             weight: provider.weight.min(heaviest),
-            // istiod would take it for mutual TLS, label or not.
-            service_account: match facts.in_mesh {
-                true => facts.service_account.to_string(),
-                false => String::new(),
-            },
         }
     };
     members.iter().map(endpoint).collect()

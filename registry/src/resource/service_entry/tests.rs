@@ -141,7 +141,7 @@ fn one_provider_in_full() {
                 weight: 50,
                 ..WorkloadEntry::default()
             }],
-            export_to: vec![],
+            ..ServiceEntry::default()
         },
     };
     assert_eq!(
@@ -385,7 +385,7 @@ fn workload_facts_and_overrides_are_applied() {
         applications: vec![],
         in_mesh: Some(true),
         locality: Some("hz/b".into()),
-        service_account: None,
+        identity: None,
         network: None,
     };
     let other = |labels: &[(&str, &str)], export_to: Option<&str>| Override {
@@ -525,32 +525,44 @@ fn a_service_that_lost_its_address_keeps_no_tcp_port() {
     );
 }
 
-/// istiod takes a service account alone for mutual TLS (`getTLSModeFromWorkloadEntry`).
+/// The names of all providers whose certificates are asked for, in the entries of all protocols.
 #[test]
-fn a_service_account_outside_of_the_mesh_is_not_told() {
-    let rule = |in_mesh| Rule {
-        cidrs: vec![],
+fn a_service_has_the_identities_of_its_providers_if_all_are_known() {
+    let rule = |ip: &str, in_mesh, identity: Option<&str>| Rule {
+        cidrs: vec![ip.parse().unwrap()],
         applications: vec![],
         in_mesh,
         locality: None,
-        service_account: Some("orders".into()),
+        identity: identity.map(Into::into),
         network: None,
     };
-    let account = |in_mesh| {
+    let names = |rules: Vec<Rule>| {
         let mesh = Mesh {
-            workloads: Workloads::new(vec![rule(in_mesh)]),
+            workloads: Workloads::new(rules),
             ..mesh()
         };
-        let rendered = rendered("com.acme.A", &["dubbo://10.0.0.1:20880/com.acme.A"], &mesh);
-        let endpoint = &rendered.entries[&Protocol::Dubbo].spec.endpoints[0];
-        (
-            endpoint.service_account.clone(),
-            endpoint.labels.contains_key(TLS_MODE),
-        )
+        let urls = [
+            "dubbo://10.0.0.1:20880/com.acme.A",
+            "tri://10.0.0.2:50051/com.acme.A",
+        ];
+        let rendered = rendered("com.acme.A", &urls, &mesh);
+        let names = [Protocol::Dubbo, Protocol::Tri]
+            .map(|protocol| rendered.entries[&protocol].spec.subject_alt_names.clone());
+        assert_eq!(names[0], names[1]);
+        names[0].clone()
     };
-    assert_eq!(account(Some(true)), ("orders".to_owned(), true));
-    assert_eq!(account(Some(false)), (String::new(), false));
-    assert_eq!(account(None), (String::new(), false));
+    let (a, b) = ("spiffe://td/ns/pay/sa/a", "spiffe://td/ns/shop/sa/b");
+    let (one, two) = ("10.0.0.1/32", "10.0.0.2/32");
+    let yes = Some(true);
+    let both = vec![rule(one, yes, Some(b)), rule(two, yes, Some(a))];
+    assert_eq!(names(both), [a, b]);
+    let same = vec![rule("10.0.0.0/24", yes, Some(a))];
+    assert_eq!(names(same), [a]);
+    let other_unknown = vec![rule(one, yes, Some(a)), rule(two, yes, None)];
+    assert_eq!(names(other_unknown), [""; 0]);
+    let other_outside = vec![rule(one, yes, Some(a)), rule(two, Some(false), Some(b))];
+    assert_eq!(names(other_outside), [a]);
+    assert_eq!(names(vec![rule(one, None, Some(a))]), [""; 0]);
 }
 
 /// Envoy refuses endpoints whose weights add up to more than 32 bits can hold.
