@@ -33,19 +33,24 @@ pub(crate) struct Cell {
 /// What was seen.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Sample {
-    /// User and system time of all proxies, for one call.
+    /// User and system time of all proxies on the road, for one call; of those that are idle where
+    /// there are none.
     pub(crate) cpu: Duration,
     pub(crate) p50: Duration,
     pub(crate) p99: Duration,
 }
 
-/// Measures a cell; the processes are the proxies that may be on the road.
+/// Measures a cell; the processes are the caller's proxy and the provider's.
 pub(crate) fn measure(
     cell: Cell,
     length: Duration,
     proxies: &[u32],
     provider: &Provider,
 ) -> Sample {
+    let proxies = match cell.path.proxies() {
+        0 => proxies,
+        count => &proxies[..count],
+    };
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

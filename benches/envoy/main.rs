@@ -42,7 +42,7 @@ use crate::payload::{PAYLOADS, SMALL};
 /// and what `tests/setup` installs.
 #[derive(Debug, Parser)]
 #[command(
-    after_help = "About twelve minutes with all tables. For a first look, half a minute:
+    after_help = "About eleven minutes with all tables. For a first look, half a minute:
   envoy --tables filter --rows bridge,socket --rates 2000 --seconds 1 --rounds 3
 Run it on a machine that does nothing else: latency means nothing where others run, and of the CPU
 times only the ratios do."
@@ -58,7 +58,7 @@ struct Options {
     #[arg(long, value_delimiter = ',', default_values_t = [2000, 5000])]
     rates: Vec<u32>,
     /// How long each path is measured in each round
-    #[arg(long, default_value_t = 1.5)]
+    #[arg(long, default_value_t = 1.2)]
     seconds: f64,
     /// How many times all of them are measured by turns
     #[arg(long, default_value_t = 5)]

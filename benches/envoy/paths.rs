@@ -90,6 +90,16 @@ impl Path {
         self != Self::Http2
     }
 
+    /// How many Envoys are on it; the caller's is the first.
+    pub(crate) fn proxies(self) -> usize {
+        match self {
+            Self::Direct => 0,
+            Self::Both | Self::BothHttp2 | Self::BothMtls | Self::BothHttp2Mtls => 2,
+            Self::TcpSidecars | Self::DubboSidecars => 2,
+            _ => 1,
+        }
+    }
+
     /// How many times the CPU time of another path this one may take, by the same calls in the same
     /// round.
     pub(crate) fn bound(self) -> Option<(f64, Self)> {

@@ -41,7 +41,7 @@ fn judged(seen: &Seen, cell: Cell) -> Option<([String; 8], bool)> {
     let mut row = [const { String::new() }; 8];
     row[0] = cell.path.name();
     row[1] = cell.rate.to_string();
-    row[2] = proxy(cell.path, sample.cpu);
+    row[2] = micros(sample.cpu);
     row[6] = micros(sample.p50);
     row[7] = micros(sample.p99);
     let Some((bound, other)) = cell.path.bound() else {
@@ -70,7 +70,7 @@ pub(crate) fn road(seen: &Seen, rates: &[u32]) -> Table<5> {
             cell.rate.to_string(),
             micros(sample.p50),
             micros(sample.p99),
-            proxy(cell.path, sample.cpu),
+            micros(sample.cpu),
         ])
     });
     Table {
@@ -90,14 +90,6 @@ pub(crate) fn cells(payload: Payload, rates: &[u32], paths: &[Path]) -> impl Ite
         })
     };
     rates.iter().flat_map(move |&rate| at(rate))
-}
-
-/// Of the proxies, where there are any.
-fn proxy(path: Path, cpu: Duration) -> String {
-    match path {
-        Path::Direct => String::new(),
-        _ => micros(cpu),
-    }
 }
 
 fn micros(duration: Duration) -> String {

@@ -46,7 +46,7 @@ pub fn locked(package: &str) -> String {
     version.unwrap_or("?").to_owned()
 }
 
-/// The first line that a program prints.
+/// The first line that a program prints, but for empty ones.
 pub fn said(program: &str, arguments: &[&str]) -> String {
     let mut command = Command::new(program);
     command
@@ -54,5 +54,6 @@ pub fn said(program: &str, arguments: &[&str]) -> String {
         .current_dir(env!("CARGO_MANIFEST_DIR"));
     let output = command.output().map(|output| output.stdout);
     let text = String::from_utf8_lossy(&output.unwrap_or_default()).into_owned();
-    text.lines().next().unwrap_or("?").to_owned()
+    let mut lines = text.lines().filter(|line| !line.is_empty());
+    lines.next().unwrap_or("?").to_owned()
 }
