@@ -15,6 +15,8 @@ const TRANSLATED: SocketAddr = at(22000);
 const TRANSLATED_IN_TLS: SocketAddr = at(22001);
 const TCP: SocketAddr = at(22002);
 const DUBBO_PROXY: SocketAddr = at(22003);
+/// Calls in flight, connections, …: a machine that others use as well may fall behind for a moment.
+const MANY: u32 = 100_000;
 
 /// The caller's Envoy: one listener for each path.
 pub(crate) fn caller(tls: &Value) -> Value {
@@ -86,12 +88,10 @@ fn listener(name: &str, at: SocketAddr, filters: Vec<Value>) -> Value {
 }
 
 fn cluster(name: &str, at: SocketAddr) -> Value {
-    // A machine that others use as well may fall behind for a moment.
-    let many = 100_000;
     json!({
         "name": name, "type": "STATIC", "connect_timeout": "5s",
         "circuit_breakers": {"thresholds": [
-            {"max_connections": many, "max_pending_requests": many, "max_requests": many}
+            {"max_connections": MANY, "max_pending_requests": MANY, "max_requests": MANY}
         ]},
         "load_assignment": {"cluster_name": name, "endpoints": [
             {"lb_endpoints": [{"endpoint": {"address": address(at)}}]}
@@ -112,7 +112,9 @@ fn bridge(mut cluster: Value) -> Value {
 
 fn socket(cluster: Value) -> Value {
     let mut cluster = http2(cluster);
-    cluster["transport_socket"] = part("caller", "/static_resources/clusters/1/transport_socket");
+    let mut socket = part("caller", "/static_resources/clusters/1/transport_socket");
+    socket["typed_config"]["transport_socket_config"] = options();
+    cluster["transport_socket"] = socket;
     cluster
 }
 
@@ -139,11 +141,18 @@ fn tls_socket(direction: &str, tls: &Value) -> Value {
 
 /// Our network filter, and the connection manager behind it.
 fn translated(cluster: &str) -> Vec<Value> {
-    let ours = part(
-        "caller",
-        "/static_resources/listeners/0/filter_chains/0/filters/0",
-    );
+    let ours = "/static_resources/listeners/0/filter_chains/0/filters/0";
+    let mut ours = part("caller", ours);
+    ours["typed_config"]["filter_config"] = options();
     vec![ours, manager(cluster)]
+}
+
+/// Of ours: the defaults, but for the calls in flight.
+fn options() -> Value {
+    json!({
+        "@type": "type.googleapis.com/google.protobuf.Struct",
+        "value": {"limits": {"calls": MANY}},
+    })
 }
 
 /// The HTTP connection manager as it is shipped, without a log, with one route.

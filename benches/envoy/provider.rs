@@ -98,10 +98,11 @@ impl Provider {
             let (shared, response, answer) = (self.clone(), response.clone(), answer.clone());
             tokio::spawn(async move {
                 http2::read(request.into_body()).await;
+                // Before its caller can know.
+                shared.0.fetch_add(1, Ordering::Relaxed);
                 let sent = respond.send_response(response, false);
                 let body = sent.and_then(|mut stream| stream.send_data(answer, true));
                 body.expect("a stream that waits for its answer");
-                shared.0.fetch_add(1, Ordering::Relaxed);
             });
         }
     }

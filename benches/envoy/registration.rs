@@ -72,6 +72,7 @@ async fn series(
     for _ in 0..times {
         seen.push(register(zookeeper, &pods.two, &mut adapter, &mut admin, &mut caller).await);
     }
+    adapter.stop().await;
     mesh.stop().await;
     seen
 }

@@ -13,6 +13,7 @@ use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 
 use super::pods::{PORT, Pods, connect};
@@ -27,14 +28,17 @@ const CALL: Duration = Duration::from_millis(1);
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A client of dubbo-mesh beside istiod.
-pub(crate) struct Adapter(watch::Receiver<(Vec<String>, Instant)>);
+pub(crate) struct Adapter {
+    seen: watch::Receiver<(Vec<String>, Instant)>,
+    task: JoinHandle<()>,
+}
 
 impl Adapter {
     pub(crate) async fn connect(server: SocketAddr) -> Self {
         let mut client = Client::connect(server, PATIENCE).await;
         client.subscribe();
         let (seen, receiver) = watch::channel((Vec::new(), Instant::now()));
-        tokio::spawn(async move {
+        let task = tokio::spawn(async move {
             loop {
                 let answer = client.answer().await;
                 let endpoints = answer.endpoints(HOST).into_keys().collect();
@@ -44,14 +48,24 @@ impl Adapter {
                 client.acknowledge(&answer);
             }
         });
-        Self(receiver)
+        Self {
+            seen: receiver,
+            task,
+        }
+    }
+
+    /// Listens no longer: its server may end.
+    pub(crate) async fn stop(self) {
+        self.task.abort();
+        // It says that it was aborted.
+        let _ = self.task.await;
     }
 
     /// When the service had this endpoint, or no longer had it.
     pub(crate) async fn until(&mut self, endpoint: Ipv4Addr, there: bool) -> Instant {
         let endpoint = endpoint.to_string();
         let fits = |(all, _): &(Vec<String>, Instant)| all.contains(&endpoint) == there;
-        let seen = timeout(PATIENCE, self.0.wait_for(fits)).await;
+        let seen = timeout(PATIENCE, self.seen.wait_for(fits)).await;
         let seen = seen.expect("a change in time");
         seen.expect("a client that goes on").1
     }
