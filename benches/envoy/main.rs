@@ -173,14 +173,21 @@ fn cells(options: &Options) -> Vec<Cell> {
     cells
 }
 
+/// As it says itself, without where it is.
+fn envoy() -> String {
+    let said = said(installed("envoy"), &["--version"]);
+    let version = said
+        .split_once("version:")
+        .map(|(_, version)| version.trim());
+    format!("Envoy {}", version.unwrap_or("?"))
+}
+
 fn settings(options: &Options, load_before: &str) -> Vec<(&'static str, String)> {
     let versions = format!(
         "dubbo-mesh {} ({}), {}, h2 {}, {}",
         env!("CARGO_PKG_VERSION"),
         said("git", &["describe", "--always", "--dirty"]),
-        said(installed("envoy"), &["--version"])
-            .replace("version:", "")
-            .trim(),
+        envoy(),
         locked("h2"),
         said("rustc", &["--version"]),
     );
