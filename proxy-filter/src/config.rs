@@ -46,6 +46,8 @@ pub struct Config {
     pub heartbeat_ms: u32,
     /// Milliseconds between a readonly event and the close of a connection.
     pub drain_ms: u32,
+    /// Milliseconds that the rest of a frame may be waited for; 0: for ever.
+    pub half_frame_ms: u32,
     /// What is held at most.
     pub limits: Limits,
     /// The codec's limits, with `limits.frame_bytes`.
@@ -160,6 +162,7 @@ impl Default for Config {
             deadline: true,
             heartbeat_ms: 60_000,
             drain_ms: 10_000,
+            half_frame_ms: 60_000,
             limits: Limits {
                 call_bytes: PAYLOAD,
                 connection_bytes: 2 * PAYLOAD,

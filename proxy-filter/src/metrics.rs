@@ -54,6 +54,8 @@ metrics! {
         ConnectionsOther = "dubbo.connections.other",
         /// Connections that were closed because their worker held too much.
         ConnectionsOverLimit = "dubbo.connections.over_limit",
+        /// Connections that were closed because half a frame came, and then nothing.
+        ConnectionsHalfFrame = "dubbo.connections.half_frame",
         /// Requests that want a response.
         RequestsTwoWay = "dubbo.requests.two_way",
         /// Requests that want none.

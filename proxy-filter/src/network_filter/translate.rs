@@ -13,7 +13,7 @@ use std::cell::{Cell, RefCell};
 use std::mem;
 use std::sync::Arc;
 
-use super::{Envoy, Part};
+use super::{Envoy, OVER, Part};
 use crate::abi::{CONTINUE, STOP_ITERATION};
 use crate::config::Config;
 use crate::envoy::{Level, log};
@@ -39,6 +39,10 @@ pub(super) struct Translate {
     unread: Cell<bool>,
     closed: Cell<bool>,
     alarm: Alarm,
+    /// When the first byte is given up whose second does not come.
+    undecided_until: Cell<Option<u64>>,
+    /// `half_frame_ms`.
+    patience: u64,
     /// `limits.worker_bytes`.
     worker_bytes: u32,
 }
@@ -66,6 +70,8 @@ impl Translate {
     pub(super) fn new(config: Arc<Config>) -> Self {
         Self {
             worker_bytes: config.limits.worker_bytes,
+            patience: config.half_frame_ms.into(),
+            undecided_until: Cell::new(None),
             speech: RefCell::new(Speech::Unknown(config)),
             flushing: Cell::new(false),
             stopped: Cell::new(false),
@@ -93,11 +99,29 @@ impl Translate {
                 envoy.count(Event::Count(Counter::ConnectionsDubbo, 1));
                 envoy.count(Event::Move(Gauge::Connections, 1));
             }
-            [] | [0xda] if !end => {}
+            [] if !end => {}
+            [0xda] if !end => self.wait_for_more(envoy),
             _ => {
                 *speech = Speech::Other;
                 envoy.count(Event::Count(Counter::ConnectionsOther, 1));
             }
+        }
+    }
+
+    /// One byte says nothing yet.
+    fn wait_for_more(&self, envoy: &Envoy<'_>) {
+        if let (Some(scheduler), 1..) = (envoy.scheduler, self.patience) {
+            let until = timer::now() + self.patience;
+            self.undecided_until.set(Some(until));
+            self.alarm.set(Some(until), scheduler);
+        }
+    }
+
+    /// Closes the connection at once: nobody there is owed an answer.
+    fn cut(&self, envoy: &Envoy<'_>, counter: Counter) {
+        if !self.closed.replace(true) {
+            envoy.count(Event::Count(counter, 1));
+            envoy.filter.close(false);
         }
     }
 
@@ -108,7 +132,11 @@ impl Translate {
         let Speech::Dubbo(translator) = &mut *speech else {
             return None;
         };
-        translator.at(timer::now());
+        let now = timer::now();
+        if self.stopped.get() {
+            translator.not_read(now);
+        }
+        translator.at(now);
         feed(translator);
         let to_http2 = match writing {
             true => Vec::new(),
@@ -141,12 +169,8 @@ impl Translate {
         if later && !self.flushing.replace(true) {
             scheduler.commit(FLUSH);
         }
-        if !writing && outcome.close.is_none() && envoy.share.is_over(self.worker_bytes) {
-            // Waiting would not help: all the others may be waiting too.
-            envoy.count(Event::Count(Counter::ConnectionsOverLimit, 1));
-            self.closed.set(true);
-            envoy.filter.close(false);
-        }
+        // Waiting would not help: all the others may be waiting too.
+        worker::relieve(self.worker_bytes, |holder| holder.commit(OVER));
         if let Some(reason) = &outcome.close
             && !writing
             && !self.closed.replace(true)
@@ -229,7 +253,21 @@ impl Part for Translate {
             }
             // What the manager made of it while it read has been told by `write`.
             self.settle(envoy, &outcome, false);
+            return;
         }
+        let is_unknown = matches!(*self.speech.borrow(), Speech::Unknown(_));
+        if is_unknown
+            && self
+                .undecided_until
+                .get()
+                .is_some_and(|at| at <= timer::now())
+        {
+            self.cut(envoy, Counter::ConnectionsHalfFrame);
+        }
+    }
+
+    fn over_limit(&self, envoy: &Envoy<'_>) {
+        self.cut(envoy, Counter::ConnectionsOverLimit);
     }
 
     fn unread(&self, envoy: &Envoy<'_>, too_much: bool) {
