@@ -114,6 +114,8 @@ metrics! {
         ExceptionsNotFound = "dubbo.exceptions.not_found",
         /// Calls that failed for another reason.
         ExceptionsOther = "dubbo.exceptions.other",
+        /// Requests on HTTP/2 connections whose authority was set.
+        Authorities = "dubbo.http2.authorities",
         /// Responses that Envoy made itself, told as Dubbo.
         LocalReplies = "dubbo.local_replies",
         /// Streams of bytes that ceased to be Dubbo.

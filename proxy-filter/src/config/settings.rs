@@ -103,7 +103,7 @@ pub const SETTINGS: [Setting; 20] = [
     Setting {
         name: "authority_for_http2",
         default: "false",
-        meaning: "set `:authority` on HTTP/2 connections (Triple) too; not in this version: `true` is refused",
+        meaning: "set `:authority` on HTTP/2 connections (Triple, gRPC) too; see below",
         set: |c, v| value::flag(&mut c.authority_for_http2, v),
     },
     Setting {
