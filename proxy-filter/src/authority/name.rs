@@ -86,10 +86,7 @@ mod tests {
                 &[post, path, grpc, (":authority", "10.0.0.7:50051")],
                 orders.clone(),
             ),
-            (
-                &[post, path, ("tri-service-version", "0.0.0")],
-                orders.clone(),
-            ),
+            (&[post, path, ("tri-service-version", "0.0.0")], orders),
             (
                 &[
                     post,

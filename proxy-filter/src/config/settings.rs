@@ -151,7 +151,7 @@ pub const SETTINGS: [Setting; 20] = [
     Setting {
         name: "limits.worker_bytes",
         default: "134217728",
-        meaning: "bytes held for all connections of one worker by `dubbo_to_http2`; refused at a provider's end",
+        meaning: "bytes held for all connections of one worker by `dubbo_to_http2`; above it the connection that holds most is closed; refused at a provider's end",
         set: |c, v| value::number(&mut c.limits.worker_bytes, v, 1..=u32::MAX),
     },
     Setting {
