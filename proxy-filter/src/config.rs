@@ -37,8 +37,7 @@ pub struct Config {
     pub custom_paths: CustomPaths,
     /// What becomes of calls that are too large to be read, or have too many headers.
     pub over_limit: OverLimit,
-    /// HTTP/2 connections get an authority too, from path and `tri-service-*`. Not in this version:
-    /// true is refused.
+    /// HTTP/2 connections get an authority too, from path and `tri-service-*`.
     pub authority_for_http2: bool,
     /// A call that the caller no longer waits for is reset.
     pub deadline: bool,
@@ -46,6 +45,8 @@ pub struct Config {
     pub heartbeat_ms: u32,
     /// Milliseconds between a readonly event and the close of a connection.
     pub drain_ms: u32,
+    /// Milliseconds that the rest of a frame may be waited for; 0: for ever.
+    pub half_frame_ms: u32,
     /// What is held at most.
     pub limits: Limits,
     /// The codec's limits, with `limits.frame_bytes`.
@@ -160,6 +161,7 @@ impl Default for Config {
             deadline: true,
             heartbeat_ms: 60_000,
             drain_ms: 10_000,
+            half_frame_ms: 60_000,
             limits: Limits {
                 call_bytes: PAYLOAD,
                 connection_bytes: 2 * PAYLOAD,
@@ -283,11 +285,6 @@ impl Config {
                 "one connection may take {connection_bytes} bytes, its whole worker only {worker_bytes}"
             );
             return Err(ConfigError::new("limits.worker_bytes", problem));
-        }
-        if self.authority_for_http2 {
-            let problem =
-                "HTTP/2 connections pass untouched in this version, only false can be set";
-            return Err(ConfigError::new("authority_for_http2", problem));
         }
         for (name, is_prefix) in self.trace.patterns() {
             if !is_prefix && self.attachments.names(name) {

@@ -13,6 +13,7 @@
 //! call                   one call of the bridge
 //! hpack, http2           one HTTP/2 connection, in either role
 //! to_http2, to_dubbo     the translators
+//! authority              the same host names on connections that are HTTP/2 already
 //! observe, metrics       what is counted, and under which names
 //! abi, envoy             Envoy's interface; its objects and their callbacks
 //! guard, timer, worker   panics stay here; deadlines; what a worker's connections share
@@ -20,6 +21,7 @@
 //! ```
 
 mod abi;
+pub mod authority;
 mod bridge;
 pub mod call;
 pub mod config;
