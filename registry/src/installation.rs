@@ -35,6 +35,9 @@ pub struct Installation {
     pub providers: Reach,
     /// Ports and namespaces of callers whose calls are only counted.
     pub observed: Reach,
+    /// Ports and namespaces of callers whose translated calls go to where their SDK has dialled: the
+    /// way out of http2 mode, on which connections that are open lose nothing.
+    pub bypassed: Reach,
 }
 
 /// Port numbers by namespace, [`EVERYWHERE`] for all.
@@ -90,6 +93,7 @@ impl Default for Installation {
             options: Map::new(),
             providers: Reach::new(),
             observed: Reach::new(),
+            bypassed: Reach::new(),
         }
     }
 }

@@ -18,8 +18,10 @@ use crate::proto::envoy_filter::{
 const MODULE: &str = "dubbo_proxy_filter";
 /// What the filter's requests carry, and nobody else's.
 const CONTENT_TYPE: &str = "application/x-dubbo2";
-/// The cluster of calls to what is not published.
+/// The cluster of calls that go where they were dialled.
 const ORIGINAL_DESTINATION: &str = "dubbo-original-dst";
+/// istiod's virtual host for what a sidecar may not call.
+const BLOCK_ALL: &str = "block_all";
 
 const HCM: &str = "envoy.filters.network.http_connection_manager";
 const TCP_PROXY: &str = "envoy.filters.network.tcp_proxy";
@@ -73,18 +75,33 @@ impl<'a> Patches<'a> {
             Operation::Remove,
             None,
         );
-        let block_all = self.installation.block_all.then_some("block_all");
+        let block_all = self.installation.block_all.then_some(BLOCK_ALL);
         for vhost in ["allow_any"].into_iter().chain(block_all) {
-            self.outbound(
-                ApplyTo::HttpRoute,
-                ObjectTypes::RouteConfiguration(RouteConfigurationMatch {
-                    vhost: Some(VirtualHostMatch { name: vhost.into() }),
-                    name: port.to_string(),
-                }),
-                Operation::InsertFirst,
-                unpublished(),
-            );
+            self.first_route(port, Some(vhost), as_dialled("dubbo-unpublished"));
         }
+    }
+
+    /// Calls that were translated on this port go to where they were dialled, published or not, as
+    /// long as there are any: on connections of a listener that has gone too. Who may only call what is
+    /// published gets no further by that.
+    pub(super) fn bypass(&mut self, port: u16) {
+        self.first_route(port, None, as_dialled("dubbo-bypass"));
+        if !self.installation.block_all {
+            self.first_route(port, Some(BLOCK_ALL), blocked());
+        }
+    }
+
+    /// A route of ours in front of all others, of one virtual host or of each.
+    fn first_route(&mut self, port: u16, vhost: Option<&str>, route: Option<Map<String, Value>>) {
+        self.outbound(
+            ApplyTo::HttpRoute,
+            ObjectTypes::RouteConfiguration(RouteConfigurationMatch {
+                vhost: vhost.map(|name| VirtualHostMatch { name: name.into() }),
+                name: port.to_string(),
+            }),
+            Operation::InsertFirst,
+            route,
+        );
     }
 
     /// Clusters of this port number speak Dubbo.
@@ -290,15 +307,29 @@ fn chain(filter: &str, sub_filter: Option<&str>) -> FilterChainMatch {
     }
 }
 
-fn unpublished() -> Option<Map<String, Value>> {
+/// Calls of ours go to the address that the SDK has dialled.
+fn as_dialled(name: &str) -> Option<Map<String, Value>> {
     Some(object(json!({
-        "name": "dubbo-unpublished",
-        "match": {
-            "prefix": "/",
-            "headers": [{"name": "content-type", "string_match": {"exact": CONTENT_TYPE}}],
-        },
+        "name": name,
+        "match": ours(),
         "route": {"cluster": ORIGINAL_DESTINATION, "timeout": "0s"},
     })))
+}
+
+/// Calls of ours end here, as Istio has it for what a sidecar may not call.
+fn blocked() -> Option<Map<String, Value>> {
+    Some(object(json!({
+        "name": "dubbo-blocked",
+        "match": ours(),
+        "direct_response": {"status": 502},
+    })))
+}
+
+fn ours() -> Value {
+    json!({
+        "prefix": "/",
+        "headers": [{"name": "content-type", "string_match": {"exact": CONTENT_TYPE}}],
+    })
 }
 
 /// A message that istiod knows.
