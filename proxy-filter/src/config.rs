@@ -46,6 +46,8 @@ pub struct Config {
     pub heartbeat_ms: u32,
     /// Milliseconds between a readonly event and the close of a connection.
     pub drain_ms: u32,
+    /// Such an event precedes the close where Envoy drains.
+    pub readonly_event: bool,
     /// What is held at most.
     pub limits: Limits,
     /// The codec's limits, with `limits.frame_bytes`.
@@ -159,7 +161,8 @@ impl Default for Config {
             authority_for_http2: false,
             deadline: true,
             heartbeat_ms: 60_000,
-            drain_ms: 10_000,
+            drain_ms: 4000,
+            readonly_event: true,
             limits: Limits {
                 call_bytes: PAYLOAD,
                 connection_bytes: 2 * PAYLOAD,

@@ -53,6 +53,7 @@ pub struct DubboToHttp2 {
     queued_bytes: usize,
     credit: Credit,
     drain: Drain,
+    born: Millis,
     /// What the application writes in; it can read that too.
     serialization: Serialization,
     events: Vec<Event>,
@@ -77,6 +78,7 @@ impl DubboToHttp2 {
             http2: Connection::new(Role::Client, Limits::default()),
             config,
             now,
+            born: now,
             intake: Intake::default(),
             to_dubbo: Vec::new(),
             flights: Flights::default(),
@@ -186,9 +188,14 @@ impl DubboToHttp2 {
             .min()
     }
 
+    /// It is `now`, and something is about to come: nothing ends before that has been taken.
+    pub fn clock(&mut self, now: Millis) {
+        self.now = self.now.max(now);
+    }
+
     /// It is `now`: calls whose time is up are ended, and drains go on.
     pub fn at(&mut self, now: Millis) {
-        self.now = self.now.max(now);
+        self.clock(now);
         if self.flights.earliest().is_some_and(|at| at <= self.now) {
             self.expire();
         }
@@ -197,7 +204,7 @@ impl DubboToHttp2 {
 
     /// Has the application go elsewhere; then the connection closes.
     pub fn drain(&mut self) {
-        self.begin_drain();
+        self.goodbye();
         self.settle();
     }
 

@@ -68,6 +68,16 @@ pub enum ClusterMatch {
 }
 
 impl Installation {
+    /// The options of a caller's network filter. All its connections drain at once, to whatever
+    /// provider: none of them is told that its provider goes, unless that is asked for.
+    pub fn caller_options(&self) -> Map<String, Value> {
+        let mut options = self.options.clone();
+        options
+            .entry("readonly_event")
+            .or_insert(Value::Bool(false));
+        options
+    }
+
     /// The options of a provider's end (bridge, transport socket): all but the bound of what the network
     /// filters of a worker hold, which such an end refuses as none of its business.
     pub fn provider_options(&self) -> Map<String, Value> {

@@ -28,7 +28,7 @@ const OUTBOUND: &str = "outbound|20880||com.acme.greeter.dubbo";
 const ROUTED: &str = "cluster.outbound|20880||com.acme.greeter.dubbo;.upstream_rq_total";
 const DIALLED: &str = "cluster.dubbo-original-dst.upstream_rq_total";
 /// Connections that pass untouched.
-const PASSED: &str = "cluster.PassthroughCluster.upstream_cx_total";
+const PASSED: &str = "cluster.PassthroughCluster;.upstream_cx_total";
 
 /// One sidecar, for its callers, and two providers without.
 struct Living {

@@ -108,8 +108,10 @@ impl Translate {
         let Speech::Dubbo(translator) = &mut *speech else {
             return None;
         };
-        translator.at(timer::now());
+        let now = timer::now();
+        translator.clock(now);
         feed(translator);
+        translator.at(now);
         let to_http2 = match writing {
             true => Vec::new(),
             false => mem::take(translator.to_http2()),

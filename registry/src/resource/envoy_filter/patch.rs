@@ -66,7 +66,7 @@ impl<'a> Patches<'a> {
             ApplyTo::NetworkFilter,
             ObjectTypes::Listener(in_chain(HCM, None)),
             Operation::InsertBefore,
-            self.network_filter("dubbo_to_http2"),
+            self.network_filter("dubbo_to_http2", &self.installation.caller_options()),
         );
         // With it the peer would be offered HTTP/2 and take the connection into its HTTP chain.
         self.outbound(
@@ -144,7 +144,7 @@ impl<'a> Patches<'a> {
             ApplyTo::NetworkFilter,
             Some(ObjectTypes::Listener(listener)),
             Operation::InsertBefore,
-            self.network_filter("dubbo_to_http2"),
+            self.network_filter("dubbo_to_http2", &self.installation.options),
         );
         self.speaks_dubbo(PatchContext::SidecarInbound, port, "");
     }
@@ -167,7 +167,7 @@ impl<'a> Patches<'a> {
                 ApplyTo::NetworkFilter,
                 ObjectTypes::Listener(listener),
                 Operation::InsertBefore,
-                self.network_filter("dubbo_observe"),
+                self.network_filter("dubbo_observe", &self.installation.options),
             );
         }
     }
@@ -235,12 +235,16 @@ impl<'a> Patches<'a> {
         })))
     }
 
-    fn network_filter(&self, name: &str) -> Option<Map<String, Value>> {
+    fn network_filter(
+        &self,
+        name: &str,
+        options: &Map<String, Value>,
+    ) -> Option<Map<String, Value>> {
         let message =
             "envoy.extensions.filters.network.dynamic_modules.v3.DynamicModuleNetworkFilter";
         Some(object(json!({
             "name": name,
-            "typed_config": typed(message, named("filter_name", name, "filter_config", &self.installation.options)),
+            "typed_config": typed(message, named("filter_name", name, "filter_config", options)),
         })))
     }
 
