@@ -10,6 +10,7 @@ mod demo;
 mod features;
 mod filters;
 mod hostile;
+mod living;
 mod members;
 mod picked;
 mod pushes;

@@ -28,6 +28,7 @@ struct Fields {
     options: Map<String, Value>,
     providers: Vec<PortList>,
     observe: Vec<PortList>,
+    bypass: Vec<PortList>,
 }
 
 impl TryFrom<Fields> for Written {
@@ -52,6 +53,7 @@ impl TryFrom<Fields> for Written {
             options: fields.options,
             providers: reach(&fields.providers).map_err(|error| format!("providers: {error}"))?,
             observed: reach(&fields.observe).map_err(|error| format!("observe: {error}"))?,
+            bypassed: reach(&fields.bypass).map_err(|error| format!("bypass: {error}"))?,
         };
         check_options(&installation).map_err(|error| format!("options: {error}"))?;
         Ok(Self(installation))

@@ -265,6 +265,7 @@ fn the_filter_is_installed_as_it_is_configured() {
   options: {attachments: [region, 'gray-*']}
   providers: [{ports: [20880-20881], namespaces: [pay]}]
   observe: [{ports: [20890], namespaces: ['*']}]
+  bypass: [{ports: [20881], namespaces: [shop]}]
 ";
     let options = serde_json::json!({"attachments": ["region", "gray-*"]});
     let expected = Installation {
@@ -276,6 +277,7 @@ fn the_filter_is_installed_as_it_is_configured() {
         options: options.as_object().unwrap().clone(),
         providers: [("pay".into(), [20880, 20881].into())].into(),
         observed: [("*".into(), [20890].into())].into(),
+        bypassed: [("shop".into(), [20881].into())].into(),
     };
     assert_eq!(read(text).mesh.installation, Some(expected));
 }
