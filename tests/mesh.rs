@@ -9,6 +9,7 @@ mod cost;
 mod demo;
 mod filters;
 mod hostile;
+mod matrix;
 mod members;
 mod pushes;
 mod routed;

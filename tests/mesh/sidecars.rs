@@ -41,9 +41,9 @@ spec: {mtls: {mode: STRICT}}
 ";
 
 /// Where a sidecar's processes come from and where it gets what.
-struct Pod {
-    network: Namespace,
-    envoy: Envoy,
+pub(super) struct Pod {
+    pub(super) network: Namespace,
+    pub(super) envoy: Envoy,
     _secrets: Secrets,
 }
 
@@ -183,7 +183,7 @@ fn registry() -> String {
 }
 
 /// A pod with a sidecar, that says whether it has the module.
-async fn sidecar(
+pub(super) async fn sidecar(
     name: &str,
     namespace: &str,
     network: Namespace,
@@ -202,6 +202,8 @@ async fn sidecar(
     let mut envoy = settings
         .metadata("SERVICE_ACCOUNT", json!(name))
         .secrets(secrets.address())
+        // For access logs that several sidecars share.
+        .environment("POD", name)
         // Istio's own. No test may wait for its end.
         .drain_seconds(45)
         .inside(&network)
