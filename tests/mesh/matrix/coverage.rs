@@ -99,9 +99,9 @@ fn what_excludes_each_other_is_known() {
         .map(|(first, second)| format!("{first} and {second}"))
         .collect();
     let expected = [
+        "callee Bare and Strict",
         "caller Bare and Strict",
         "caller Bare and dials Service",
-        "callee Bare and Strict",
         "consumer V2_6 and Fastjson2",
         "consumer V2_7 and Fastjson2",
         "consumer V3_1 and Fastjson2",

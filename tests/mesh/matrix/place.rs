@@ -2,12 +2,13 @@
 //! each port a group of its own, so that a consumer that asks for the group finds the port by the registry.
 //!
 //! ```text
-//!             http2   tcp    at the pod's address: a sidecar       at its other address: none
-//! Permissive  20880   20890  nothing of ours on the port           the same ports
-//! Strict      20881   20891
-//! Permissive  20882   20892  our filter
-//! Strict      20883   20893
-//! dubbo, tri  20884                                                one port for both
+//! http2   tcp
+//! 20880   20890   Permissive   at the pod's address: a sidecar, nothing of ours on the port
+//! 20881   20891   Strict
+//! 20882   20892   Permissive   and our filter
+//! 20883   20893   Strict
+//! 20884                        at its other address, without a sidecar: Dubbo and Triple
+//! 20885   20895                Dubbo
 //! ```
 
 use std::net::{Ipv4Addr, SocketAddr};
@@ -50,10 +51,12 @@ impl Place {
             Mode::Tcp => 20890,
         };
         let offset = match (callee, mtls) {
-            (End::Bare | End::Sidecar, Mtls::Permissive) => 0,
-            (End::Bare | End::Sidecar, Mtls::Strict) => 1,
+            (End::Sidecar, Mtls::Permissive) => 0,
+            (End::Sidecar, Mtls::Strict) => 1,
             (End::Filter, Mtls::Permissive) => 2,
             (End::Filter, Mtls::Strict) => 3,
+            // Dubbo 3 has each port of an application once, whatever its address.
+            (End::Bare, _) => 5,
         };
         let ip = match callee {
             End::Bare => bare(provider),

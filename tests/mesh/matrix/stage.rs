@@ -25,7 +25,7 @@ use super::table::TABLE;
 pub(super) const INTERFACE: &str = "com.acme.Sampler";
 /// Our configuration.
 const CONFIG: &str = "
-ports: {http2: [{ports: [20880-20884], namespaces: [shop]}]}
+ports: {http2: [{ports: [20880-20885], namespaces: [shop]}]}
 workloads: [{cidrs: [10.77.0.11/32, 10.77.0.12/31, 10.77.0.14/31], inMesh: true}]
 filter:
   options: {attachments: [color, region]}

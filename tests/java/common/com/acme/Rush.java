@@ -36,7 +36,7 @@ final class Rush {
     private static String name(Throwable thrown) {
         String text = String.valueOf(thrown.getMessage());
         if (thrown instanceof RpcException && (text.startsWith("No provider available")
-                || ((RpcException) thrown).isForbidden())) {
+                || ((RpcException) thrown).getCode() == RpcException.FORBIDDEN_EXCEPTION)) {
             return "no provider";
         }
         return thrown.getClass().getName() + ": " + text;
