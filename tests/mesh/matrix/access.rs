@@ -49,3 +49,14 @@ pub(super) fn seen(since: usize, pod: &str, caller: Ipv4Addr, address: SocketAdd
     }
     seen
 }
+
+/// The clusters that carried what the sidecar of `pod` logged of `address`, from `since` on, in order.
+pub(super) fn clusters(since: usize, pod: &str, address: SocketAddr) -> Vec<String> {
+    let log = fs::read_to_string(LOG).unwrap();
+    let cluster = |line: &str| {
+        let words: Vec<&str> = line.split(' ').collect();
+        let fits = words.len() > 3 && words[0] == pod && words[2] == address.to_string();
+        fits.then(|| words[3].to_owned())
+    };
+    log[since..].lines().filter_map(cluster).collect()
+}

@@ -10,6 +10,16 @@ pub(super) enum Serialization {
     Fastjson2,
 }
 
+impl Serialization {
+    /// As Dubbo and the filter write it.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Hessian2 => "hessian2",
+            Self::Fastjson2 => "fastjson2",
+        }
+    }
+}
+
 /// What stands beside an application.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) enum End {

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use support::DubboVersion;
+
 use super::access::Seen;
 use super::combination::{Combination, Dials, End, Serialization};
 use super::place::Place;
@@ -70,23 +72,100 @@ fn connection(cluster: &str, peer: &str) -> Seen {
 
 fn requests(row: &Combination, cluster: &str, peer: &str) -> Seen {
     let path = |method: &&str| format!("/com.acme.Sampler/{method}");
-    let serialization = match row.serialization {
-        Serialization::Hessian2 => "hessian2",
-        Serialization::Fastjson2 => "fastjson2",
-    };
     Seen {
         clusters: one(cluster),
         paths: METHODS.iter().map(path).collect(),
-        serializations: one(serialization),
+        serializations: one(row.serialization.name()),
         peers: one(peer),
     }
 }
 
-fn one(text: &str) -> BTreeSet<String> {
+pub(super) fn one(text: &str) -> BTreeSet<String> {
     BTreeSet::from([text.to_owned()])
 }
 
-/// Lines that the outcomes have to have.
-pub(super) fn outcomes(_row: &Combination) -> Vec<String> {
-    Vec::new()
+/// The outcomes of the calls: as the sources of the service and its consumer say, whatever is in between.
+pub(super) fn outcomes(row: &Combination) -> Vec<String> {
+    let (text, at) = (
+        r#"Wörld 世界 😀 "quoted" \ "#.to_owned() + "\t.",
+        row.provider.number(),
+    );
+    let inner =
+        "label=里面 kind=null price=null sent=null stamps=[] weights={} inner=[null] note=null";
+    let parcel = |stamps: &str, note: &str| {
+        format!(
+            "label={text} kind=BOX price=12345678901234567890.50 sent=1700000000123 stamps=[one, 二, null{stamps}] \
+             weights={{least=-9223372036854775808, most=9223372036854775807}} inner=[{inner}] note={note}"
+        )
+    };
+    let object = parcel(
+        &format!(", {at}"),
+        &format!("read by {at}: {}", parcel("", "null")),
+    );
+    let loose = format!(
+        "label={text} kind=LETTER price=null sent=null stamps=[one] weights={{}} inner=[null] note=null"
+    );
+    vec![
+        format!("object RESULT {object}"),
+        format!("text RESULT {text}"),
+        "empty RESULT []".to_owned(),
+        "null-argument RESULT null".to_owned(),
+        "null-result RESULT null".to_owned(),
+        format!("declared-exception THROWN com.acme.Rejected: no {text}"),
+        "other-exception THROWN java.lang.IllegalStateException: worn out".to_owned(),
+        attachments(row),
+        "after-attachments RESULT again".to_owned(),
+        "async RESULT later".to_owned(),
+        async_exception(row.consumer),
+        "one-way RESULT true".to_owned(),
+        // Computed with zlib.
+        "large RESULT 1048576 bytes, fd40aa98".to_owned(),
+        format!("echo RESULT {text}"),
+        format!("generic-text RESULT {text}"),
+        format!(
+            "generic-object RESULT {{class=com.acme.Parcel, inner=null, kind=LETTER, label={text}, note=read by {at}: \
+             {loose}, price=null, sent=null, stamps=[one, {at}], weights={{}}}}"
+        ),
+        "generic-exception THROWN generic com.acme.Rejected: no".to_owned(),
+        "unknown-method THROWN RpcException 1".to_owned(),
+    ]
+}
+
+/// The future of 2.6 wraps what the method declares.
+fn async_exception(consumer: DubboVersion) -> String {
+    let thrown = match consumer {
+        DubboVersion::V2_6 => "RpcException 0 by com.acme.Rejected",
+        _ => "com.acme.Rejected: later",
+    };
+    format!("async-exception THROWN {thrown}")
+}
+
+/// Request attachments as the provider sees them, and the response's as the consumer does.
+fn attachments(row: &Combination) -> String {
+    // The bytes of the request's body less the group, as Dubbo itself sends them, which tells the
+    // serialization.
+    let input = match (row.consumer, row.serialization) {
+        (DubboVersion::V2_6, _) => 210,
+        (DubboVersion::V2_7, _) => 224,
+        (_, Serialization::Hessian2) => 238,
+        (_, Serialization::Fastjson2) => 265,
+    };
+    // 2.6 shows its applications one more, and other consumers than 2.6 say who they are.
+    let interface = match row.provider {
+        DubboVersion::V2_6 => "interface=com.acme.Sampler, ",
+        _ => "",
+    };
+    let application = match row.consumer {
+        DubboVersion::V2_6 => "",
+        _ => "remote.application=acme-web, ",
+    };
+    // 2.7 does not show what 2.6 answers where its reference has a URL.
+    let answer = match (row.consumer, row.provider, row.dials) {
+        (DubboVersion::V2_7, DubboVersion::V2_6, Dials::Service) => "null",
+        _ => "好",
+    };
+    format!(
+        "attachments RESULT {{color=red, input={input}, {interface}region=杭州, {application}unlisted= as it is }} \
+         answer={answer}"
+    )
 }

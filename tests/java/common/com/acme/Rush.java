@@ -6,7 +6,7 @@ import java.util.TreeMap;
 
 import org.apache.dubbo.rpc.RpcException;
 
-/** Calls a millisecond apart. */
+/** Calls one after the other. */
 final class Rush {
     private Rush() {
     }
@@ -28,7 +28,7 @@ final class Rush {
             } else {
                 (answered == 0 ? before : after).merge(seen, 1, Integer::sum);
             }
-            Thread.sleep(1);
+            Thread.sleep(3);
         }
         return "answered=" + answered + " before=" + before.keySet() + " after=" + after;
     }

@@ -17,7 +17,6 @@ import java.util.zip.CRC32;
 import org.apache.dubbo.rpc.RpcContext;
 import org.apache.dubbo.rpc.RpcException;
 import org.apache.dubbo.rpc.service.EchoService;
-import org.apache.dubbo.rpc.service.GenericException;
 import org.apache.dubbo.rpc.service.GenericService;
 
 /**
@@ -73,15 +72,22 @@ final class SamplerCalls {
         lines.add(name + " " + outcome.replace("\n", "\\n"));
     }
 
-    /** The texts of Dubbo's own exceptions name addresses and times. */
+    /**
+     * Class and message; of Dubbo's own exceptions, whose messages name addresses and times, the code and the class
+     * of the first cause. 2.7 has the class of generic ones twice.
+     */
     private static String thrown(Throwable e) {
         Throwable seen = e instanceof ExecutionException && e.getCause() != null ? e.getCause() : e;
-        if (seen instanceof GenericException) {
-            GenericException of = (GenericException) seen;
-            return "generic " + of.getExceptionClass() + ": " + of.getExceptionMessage();
-        }
         if (seen instanceof RpcException) {
-            return "RpcException " + ((RpcException) seen).getCode();
+            Throwable cause = seen;
+            while (cause.getCause() != null) {
+                cause = cause.getCause();
+            }
+            String by = cause == seen ? "" : " by " + cause.getClass().getName();
+            return "RpcException " + ((RpcException) seen).getCode() + by;
+        }
+        if (seen.getClass().getSimpleName().equals("GenericException")) {
+            return "generic " + seen.getMessage().split("\n")[0];
         }
         return seen.getClass().getName() + ": " + seen.getMessage();
     }
@@ -118,7 +124,7 @@ final class SamplerCalls {
         Map<String, String> received = new TreeMap<>(typed.attachments("\u597d"));
         // Each provider has a group of its own, which makes the request longer as well.
         received.replace("group", group, "as asked");
-        received.remove("input");
+        received.computeIfPresent("input", (key, bytes) -> String.valueOf(Integer.parseInt(bytes) - group.length()));
         return received + " answer=" + Attachments.answered("answer");
     }
 

@@ -64,6 +64,9 @@ public final class SamplerConsumer {
             for (String line : new SamplerCalls(typed.get(), generic.get(), wanted.get("group")).all()) {
                 out.println(line);
             }
+        } catch (IllegalStateException e) {
+            // No provider is known.
+            out.println("reference THROWN " + e.getMessage());
         } finally {
             typed.destroy();
             generic.destroy();
