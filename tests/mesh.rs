@@ -11,6 +11,7 @@ mod features;
 mod filters;
 mod hostile;
 mod living;
+mod matrix;
 mod members;
 mod picked;
 mod pushes;

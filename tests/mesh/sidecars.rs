@@ -189,7 +189,7 @@ fn registry() -> String {
 }
 
 /// A pod with a sidecar, that says whether it has the module.
-async fn sidecar(
+pub(super) async fn sidecar(
     name: &str,
     namespace: &str,
     network: Namespace,
@@ -208,6 +208,8 @@ async fn sidecar(
     let mut envoy = settings
         .metadata("SERVICE_ACCOUNT", json!(name))
         .secrets(secrets.address())
+        // For access logs that several sidecars share.
+        .environment("POD", name)
         // Istio's own. No test may wait for its end.
         .drain_seconds(45)
         .inside(&network)

@@ -98,6 +98,22 @@ impl Namespace {
         thread::spawn(connect).join().expect("a connection")
     }
 
+    /// A further address, 10.77.0.`host`, that [`redirect_to_sidecar`](Self::redirect_to_sidecar)
+    /// before it does not redirect: to everybody else what listens there is in a pod without a sidecar.
+    ///
+    /// # Panics
+    /// If the kernel refuses.
+    pub fn bare_address(&self, host: u8) -> Ipv4Addr {
+        let address = Ipv4Addr::new(10, 77, 0, host);
+        let name = &self.name;
+        let script = format!(
+            "ip -n {name} addr add {address}/24 dev eth0
+             ip netns exec {name} iptables -t nat -I ISTIO_INBOUND -d {address} -p tcp -j RETURN"
+        );
+        run(Command::new("sh").args(["-ec", &script]));
+        address
+    }
+
     /// `command`, inside.
     #[must_use]
     pub fn enter(&self, command: &Command) -> Command {

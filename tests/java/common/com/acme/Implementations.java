@@ -19,6 +19,8 @@ final class Implementations {
                 return new NumberedOrders();
             case "com.acme.Pusher":
                 return (Pusher) (topic, listener) -> "heard " + listener.pushed(topic) + " from " + provider;
+            case "com.acme.Sampler":
+                return new NamedSampler(provider);
             default:
                 return (GenericService) (method, types, arguments) -> interfaceName + "." + method + " from " + provider;
         }
