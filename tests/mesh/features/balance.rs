@@ -48,7 +48,7 @@ const SERVICES: &[(Registered<'static>, &str)] = &[
     (
         ("local", &["near", "far"]),
         "{outlierDetection:
-           {consecutive5xxErrors: 2, interval: 1s, baseEjectionTime: 1s, maxEjectionPercent: 100}}",
+           {consecutive5xxErrors: 2, interval: 1s, baseEjectionTime: 3s, maxEjectionPercent: 100}}",
     ),
 ];
 
@@ -201,7 +201,7 @@ async fn near_before_far(stage: &Stage, services: &[Registered<'_>], consumer: &
     for _ in 0..2 {
         assert_eq!(consumer.call("local", "fail", "near").await.status, 80);
     }
-    assert_eq!(consumer.tally(10, &greet).await, tally(&[("far", 10)]));
+    assert_eq!(consumer.tally(5, &greet).await, tally(&[("far", 5)]));
     let answer = async || Ok(consumer.make(&greet).await.text);
     becomes("near again after its ejection", "near".to_owned(), answer).await;
     assert_eq!(consumer.tally(20, &greet).await, tally(&[("near", 20)]));

@@ -1,6 +1,9 @@
 //! What a VirtualService does to calls: who gets them, again, twice or not at all.
 
+use std::time::{Duration, Instant};
+
 use dubbo_codec::FrameHead;
+use futures::future::join_all;
 use support::{Call, CallAnswer, isolated};
 
 use super::super::complaints;
@@ -22,7 +25,7 @@ const SERVICES: &[(&str, &str)] = &[
     ),
     (
         "sooner",
-        "{timeout: 10s, retries: {attempts: 2, perTryTimeout: 0.3s, retryOn: 5xx}, route: [TO}}]}",
+        "{timeout: 10s, retries: {attempts: 2, perTryTimeout: 1s, retryOn: 5xx}, route: [TO}}]}",
     ),
     (
         "aborted",
@@ -78,7 +81,7 @@ fn a_virtual_service_decides_what_becomes_of_a_call() {
         let consumer = caller.consumer("a");
         matched(&consumer).await;
         retried(&caller, &stage, &consumer).await;
-        failed_on_purpose(&consumer).await;
+        failed_on_purpose(&caller, &consumer).await;
         mirrored(&caller, &stage, &consumer).await;
         answered(&consumer).await;
         rewritten(&stage, &consumer).await;
@@ -106,12 +109,12 @@ async fn matched(consumer: &Consumer) {
 
 /// Whom the first provider has failed, the other one serves.
 async fn retried(caller: &Caller, stage: &Stage, consumer: &Consumer) {
-    for (service, method) in [("again", "fail"), ("sooner", "ignore")] {
-        let served = consumer.tally(5, &call(service, method, "a")).await;
-        assert_eq!(served, tally(&[("b", 5)]), "{service}");
+    for (service, method, calls) in [("again", "fail", 10), ("sooner", "ignore", 3)] {
+        let served = consumer.tally(calls, &call(service, method, "a")).await;
+        assert_eq!(served, tally(&[("b", calls)]), "{service}");
         // Each second try is the turn of b, so each first one is that of a, but for the very first.
         let tried = stage.seen("a", service).len();
-        assert!((4..=5).contains(&tried), "{service}: {tried}");
+        assert!((calls - 1..=calls).contains(&tried), "{service}: {tried}");
         let retries = caller.stat(service, "upstream_rq_retry_success").await;
         assert_eq!(retries, tried as u64, "{service}");
     }
@@ -121,7 +124,7 @@ async fn retried(caller: &Caller, stage: &Stage, consumer: &Consumer) {
 }
 
 /// Half of the calls, give or take five times the standard deviation.
-async fn failed_on_purpose(consumer: &Consumer) {
+async fn failed_on_purpose(caller: &Caller, consumer: &Consumer) {
     let mut aborted = 0;
     for _ in 0..200 {
         let answer = consumer.call("aborted", "greet", "").await;
@@ -132,13 +135,21 @@ async fn failed_on_purpose(consumer: &Consumer) {
     }
     assert!((65..=135).contains(&aborted), "{aborted}");
     let delayed = |_| async {
-        let began = std::time::Instant::now();
+        let began = Instant::now();
         assert_eq!(consumer.call("delayed", "greet", "").await.status, 20);
-        began.elapsed().as_millis() >= 200
+        began.elapsed() >= Duration::from_millis(200)
     };
-    let delayed = futures::future::join_all((0..100).map(delayed)).await;
-    let delayed = delayed.into_iter().filter(|it| *it).count();
-    assert!((25..=100).contains(&delayed), "{delayed}");
+    let slow = join_all((0..100).map(delayed)).await;
+    let slow = slow.into_iter().filter(|slow| *slow).count() as u64;
+    let delays = caller
+        .envoy
+        .page("/stats?filter=delays_injected")
+        .await
+        .unwrap();
+    let value = |line: &str| line.rsplit_once(": ")?.1.parse::<u64>().ok();
+    let injected: u64 = delays.lines().filter_map(value).sum();
+    assert!((25..=75).contains(&injected), "{injected}");
+    assert!(slow >= injected, "{slow} of {injected}");
 }
 
 /// Both providers get the call, and the caller one answer, whatever becomes of the other.
