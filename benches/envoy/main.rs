@@ -122,7 +122,7 @@ async fn measure(options: &Options) -> ExitCode {
                 .for_each(|table| print(&mut out, &format!("\n{table}")));
         }
         if options.tables.contains(&TableName::Road) {
-            say(
+            print(
                 &mut out,
                 &format!("\n{}", report::road(&seen, &options.rates)),
             );
