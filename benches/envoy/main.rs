@@ -114,15 +114,15 @@ async fn measure(options: &Options) -> ExitCode {
     if !cells.is_empty() {
         let length = Duration::from_secs_f64(options.seconds);
         let seen = rounds::run(&cells, options.rounds, length).await;
-        let (tables, all_met) = report::filter(&seen, &options.rates);
-        met = all_met;
         if options.tables.contains(&TableName::Filter) {
+            let (tables, all_met) = report::filter(&seen, &options.rates);
+            met = all_met;
             tables
                 .iter()
-                .for_each(|table| say(&mut out, &format!("\n{table}")));
+                .for_each(|table| print(&mut out, &format!("\n{table}")));
         }
         if options.tables.contains(&TableName::Road) {
-            say(
+            print(
                 &mut out,
                 &format!("\n{}", report::road(&seen, &options.rates)),
             );
@@ -130,11 +130,11 @@ async fn measure(options: &Options) -> ExitCode {
     }
     if options.tables.contains(&TableName::Registration) {
         let table = registration::run(options.registrations).await;
-        say(&mut out, &format!("\n{table}"));
+        print(&mut out, &format!("\n{table}"));
     }
-    say(&mut out, "\n");
+    print(&mut out, "\n");
     for (name, value) in settings(options, &before) {
-        say(&mut out, &format!("{name:<9} {value}\n"));
+        print(&mut out, &format!("{name:<9} {value}\n"));
     }
     match met {
         true => ExitCode::SUCCESS,
@@ -142,7 +142,7 @@ async fn measure(options: &Options) -> ExitCode {
     }
 }
 
-fn say(out: &mut impl std::io::Write, text: &str) {
+fn print(out: &mut impl std::io::Write, text: &str) {
     out.write_all(text.as_bytes())
         .expect("a reader of the tables");
 }
