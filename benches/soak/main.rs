@@ -37,6 +37,7 @@ struct Options {
 
 /// The memory of the last tenth may be so much of that of the second tenth.
 const GROWTH: f64 = 1.10;
+const PROVIDERS: [(&str, u16); 2] = [("v1", 20881), ("v2", 20882)];
 
 fn main() -> ExitCode {
     let options = Options::parse();
@@ -51,7 +52,15 @@ fn main() -> ExitCode {
         "| way | calls | answered once and rightly | wrong | seconds | resident, second tenth | last tenth | ratio |"
     );
     println!("|---|---|---|---|---|---|---|---|");
-    let good = ["bridge", "socket"].map(|way| runtime.block_on(soak(way, &options)));
+    let good = runtime.block_on(async {
+        for (name, port) in PROVIDERS {
+            provider::start(name, port).await;
+        }
+        [
+            soak("bridge", &options).await,
+            soak("socket", &options).await,
+        ]
+    });
     ExitCode::from(u8::from(good != [true, true]))
 }
 
@@ -77,7 +86,7 @@ fn bootstrap(way: &str) -> Value {
         .expect("clusters");
     let number = usize::from(way == "socket");
     let shown = clusters[number].clone();
-    for (cluster, (name, port)) in [("v1", 20881), ("v2", 20882)].into_iter().enumerate() {
+    for (cluster, (name, port)) in PROVIDERS.into_iter().enumerate() {
         let address = json!({"socket_address": {"address": "127.0.0.1", "port_value": port}});
         clusters[cluster] = shown.clone();
         clusters[cluster]["name"] = json!(name);
@@ -90,11 +99,6 @@ fn bootstrap(way: &str) -> Value {
 
 /// Makes the calls one way and prints a row. Whether all is as it should be.
 async fn soak(way: &'static str, options: &Options) -> bool {
-    let providers = [("v1", 20881), ("v2", 20882)];
-    let mut tasks = vec![];
-    for (name, port) in providers {
-        tasks.push(provider::start(name, port).await);
-    }
     let settings = EnvoySettings::new(way, bootstrap(way)).modules(module_dir());
     let envoy = settings.log_level("warning").workers(2).start().await;
     let (done, began) = (Arc::new(AtomicU64::new(0)), Instant::now());
@@ -134,7 +138,6 @@ async fn soak(way: &'static str, options: &Options) -> bool {
         println!("panics, or calls that are left in flight");
     }
     envoy.stop().await;
-    tasks.iter().for_each(tokio::task::JoinHandle::abort);
     quiet && right == all && wrong.is_empty() && ratio <= GROWTH
 }
 

@@ -4,10 +4,9 @@ use dubbo_codec::hessian2::{Value, decode};
 use dubbo_codec::{Assembler, FrameHead, Limits, Reply, Request, Text};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::task::JoinHandle;
 
-/// Listens until it is aborted.
-pub(crate) async fn start(name: &'static str, port: u16) -> JoinHandle<()> {
+/// Listens as long as the program runs.
+pub(crate) async fn start(name: &'static str, port: u16) {
     let listener = TcpListener::bind(("127.0.0.1", port))
         .await
         .expect("a free port");
@@ -15,7 +14,7 @@ pub(crate) async fn start(name: &'static str, port: u16) -> JoinHandle<()> {
         while let Ok((stream, _)) = listener.accept().await {
             tokio::spawn(serve(name, stream));
         }
-    })
+    });
 }
 
 async fn serve(name: &'static str, mut stream: TcpStream) {

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 
 /// Capacity that the buffer of an ended stream may keep, in bytes.
-const KEPT: usize = 16 * 1024;
+const KEPT: usize = 4 * 1024;
 
 /// A stream of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

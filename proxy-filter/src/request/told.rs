@@ -60,15 +60,15 @@ impl<'a> Told<'a> {
             words(&key, own_path.as_deref(), peek, config)
         })?;
         let mut told = Self::of_words(words, peek);
-        let text = |key| attachments.text(key).filter(|text| !text.is_empty());
+        let read = Read::of(attachments, config);
         if told.generic.is_some() {
-            told.generic = text("generic").map(encode_text).or(told.generic);
+            told.generic = text(read.generic).map(encode_text).or(told.generic);
         }
-        told.application = text("remote.application")
-            .or_else(|| text("application"))
+        told.application = text(read.remote_application)
+            .or_else(|| text(read.application))
             .map(encode_text);
-        told.deadline_ms = deadline(attachments);
-        told.attachments = shown(attachments, config);
+        told.deadline_ms = read.deadline();
+        told.attachments = read.shown;
         told.whole = true;
         match (told.over_limit(config), config.over_limit) {
             (None, _) => Ok(told),
@@ -300,54 +300,97 @@ fn named(serialization: Serialization) -> Cow<'static, str> {
     }
 }
 
-/// How long the caller waits: what is left of it if it says so, else its whole time-out. Callers before
-/// 2.7, which do not say their application so, send the reference's time-out and wait for as long as
-/// the method's (`DubboInvoker`): theirs says nothing.
-fn deadline(attachments: Attachments<'_, '_>) -> Option<u32> {
-    let is_of_method = attachments.get("remote.application").is_some();
-    let whole = is_of_method.then_some("timeout");
-    ["_TO", "_to"].into_iter().chain(whole).find_map(|key| {
-        let millis = match attachments.get(key)? {
-            AttachmentValue::Int(millis) => i64::from(millis),
-            AttachmentValue::Long(millis) => millis,
-            AttachmentValue::String(text) => text.to_str_lossy().parse().ok()?,
-            _ => return None,
-        };
-        u32::try_from(millis).ok().filter(|millis| *millis > 0)
-    })
+/// The attachments that a call's headers are made of, found in one pass. Of several with one name the
+/// last counts, as in Java.
+#[derive(Debug, Default)]
+struct Read<'a> {
+    generic: Option<AttachmentValue<'a>>,
+    remote_application: Option<AttachmentValue<'a>>,
+    application: Option<AttachmentValue<'a>>,
+    /// What is left of the caller's time, under either of its names, and all of it.
+    left: [Option<AttachmentValue<'a>>; 2],
+    timeout: Option<AttachmentValue<'a>>,
+    shown: Few<Shown<'a>>,
 }
 
-/// The attachments of the list. Of several with one name the last counts, as in Java; of several
-/// names that are one header, the one that the list spells so, else the first in byte order.
-fn shown<'a>(attachments: Attachments<'a, '_>, config: &'a Config) -> Few<Shown<'a>> {
-    let mut all: Few<Shown<'a>> = Few::default();
-    for (name, value) in attachments.iter() {
-        let Some(name) = name.map(|name| name.to_str_lossy()) else {
-            continue;
-        };
-        let Some(header) = config.header_of(&name) else {
-            continue;
-        };
-        let Some(value) = encode_value(&value) else {
-            // The last value has no text, so the name has none.
-            all.remove(|shown| shown.header == header && shown.name == name);
-            continue;
-        };
-        let shown = Shown {
-            header,
-            value,
-            name,
-        };
-        match all.find(|before| before.header == shown.header) {
-            None => all.push(shown),
-            Some(before) if counts_more(&shown.name, &before.name, config) => *before = shown,
-            Some(_) => {}
+impl<'a> Read<'a> {
+    fn of(attachments: Attachments<'a, '_>, config: &'a Config) -> Self {
+        let mut read = Self::default();
+        for (name, value) in attachments.iter() {
+            let Some(name) = name.map(|name| name.to_str_lossy()) else {
+                continue;
+            };
+            let place = match &*name {
+                "generic" => Some(&mut read.generic),
+                "remote.application" => Some(&mut read.remote_application),
+                "application" => Some(&mut read.application),
+                "_TO" => Some(&mut read.left[0]),
+                "_to" => Some(&mut read.left[1]),
+                "timeout" => Some(&mut read.timeout),
+                _ => None,
+            };
+            if let Some(place) = place {
+                *place = Some(value);
+            }
+            // One more than the limit says that it is reached.
+            if read.shown.len() <= config.limits.headers as usize
+                && let Some(header) = config.header_of(&name)
+            {
+                show(&mut read.shown, header, name, &value, config);
+            }
         }
-        if all.len() > config.limits.headers as usize {
-            break;
-        }
+        read
     }
-    all
+
+    /// How long the caller waits: what is left of it if it says so, else its whole time-out. Callers
+    /// before 2.7, which do not say their application so, send the reference's time-out and wait for as
+    /// long as the method's (`DubboInvoker`): theirs says nothing.
+    fn deadline(&self) -> Option<u32> {
+        let whole = self.timeout.filter(|_| self.remote_application.is_some());
+        let mut given = self.left.into_iter().chain([whole]).flatten();
+        given.find_map(millis)
+    }
+}
+
+/// A time that somebody waits.
+fn millis(value: AttachmentValue<'_>) -> Option<u32> {
+    let millis = match value {
+        AttachmentValue::Int(millis) => i64::from(millis),
+        AttachmentValue::Long(millis) => millis,
+        AttachmentValue::String(text) => text.to_str_lossy().parse().ok()?,
+        _ => return None,
+    };
+    u32::try_from(millis).ok().filter(|millis| *millis > 0)
+}
+
+/// The text of an attachment that has one.
+fn text(value: Option<AttachmentValue<'_>>) -> Option<Text<'_>> {
+    value?.as_text().filter(|text| !text.is_empty())
+}
+
+/// Puts an attachment of the list among the headers. Of several names that are one header that counts
+/// which the list spells so, else the first in byte order.
+fn show<'a>(
+    all: &mut Few<Shown<'a>>,
+    header: Cow<'a, str>,
+    name: Cow<'a, str>,
+    value: &AttachmentValue<'a>,
+    config: &Config,
+) {
+    let Some(value) = encode_value(value) else {
+        // The last value has no text, so the name has none.
+        return all.remove(|shown| shown.header == header && shown.name == name);
+    };
+    let shown = Shown {
+        header,
+        value,
+        name,
+    };
+    match all.find(|before| before.header == shown.header) {
+        None => all.push(shown),
+        Some(before) if counts_more(&shown.name, &before.name, config) => *before = shown,
+        Some(_) => {}
+    }
 }
 
 fn counts_more(new: &str, old: &str, config: &Config) -> bool {

@@ -8,7 +8,7 @@
 use crate::hpack::HeaderList;
 use crate::http2::StreamKey;
 use crate::request::Call;
-use crate::translate::KEPT;
+use crate::translate::KEPT_OF_CALL;
 
 /// Bits of an id that are the slot.
 const SLOT_BITS: u32 = 24;
@@ -110,7 +110,7 @@ impl Slots {
     /// Gives the buffers of a request back to its slot.
     pub(super) fn put_back(&mut self, stream: StreamKey, headers: HeaderList, mut body: Vec<u8>) {
         body.clear();
-        body.shrink_to(KEPT);
+        body.shrink_to(KEPT_OF_CALL);
         if let Some(slot) = self.slots.get_mut(stream.slot()) {
             slot.headers = headers;
             slot.body = body;
@@ -130,7 +130,7 @@ impl Slots {
         slot.credit = 0;
         slot.headers.clear();
         slot.body.clear();
-        slot.body.shrink_to(KEPT);
+        slot.body.shrink_to(KEPT_OF_CALL);
         self.gathered -= gathered;
         self.sent -= usize::from(was_sent);
         credit

@@ -2,7 +2,7 @@
 
 use crate::http2::StreamKey;
 use crate::request::Call;
-use crate::translate::{KEPT, Millis};
+use crate::translate::{KEPT_OF_CALL, Millis};
 
 /// What has come of an answer.
 #[derive(Debug, Default)]
@@ -99,7 +99,7 @@ impl Flights {
     pub(super) fn keep(&mut self, mut body: Vec<u8>) {
         if body.capacity() > 0 && self.spare.len() < 64 {
             body.clear();
-            body.shrink_to(KEPT);
+            body.shrink_to(KEPT_OF_CALL);
             self.spare.push(body);
         }
     }
