@@ -7,6 +7,7 @@
 //! ```
 
 mod away;
+mod production;
 mod switch;
 
 use std::cell::Cell;
@@ -55,13 +56,14 @@ impl Living {
             .kubernetes(without_certificates())
             .start()
             .await;
-        let mut envoy = EnvoySettings::sidecar("caller", "shop", SocketAddr::from((GATEWAY, 15010)))
-            .metadata("DUBBO_MESH", json!("1"))
-            .modules(module_dir())
-            .drain_seconds(6)
-            .inside(&pod)
-            .start()
-            .await;
+        let mut envoy =
+            EnvoySettings::sidecar("caller", "shop", SocketAddr::from((GATEWAY, 15010)))
+                .metadata("DUBBO_MESH", json!("1"))
+                .modules(module_dir())
+                .drain_seconds(6)
+                .inside(&pod)
+                .start()
+                .await;
         envoy.wait_until_ready().await;
         Self {
             envoy,

@@ -51,7 +51,11 @@ impl DubboToHttp2 {
             let event = read_only(self.serialization);
             self.to_dubbo.extend_from_slice(&event);
         }
-        let wait = if event { most } else { most * spread(self.born) / 1024 };
+        let wait = if event {
+            most
+        } else {
+            most * spread(self.born) / 1024
+        };
         self.drain = Drain::Until(self.now.saturating_add(wait));
     }
 
