@@ -7,6 +7,7 @@
 //! ```
 
 mod away;
+mod mixed;
 mod production;
 mod switch;
 
