@@ -6,6 +6,8 @@
 
 #![expect(clippy::unwrap_used, reason = "everything here is part of a test")]
 
+mod authority;
+mod both;
 mod bridge;
 mod calls;
 mod events;
@@ -15,6 +17,7 @@ mod load;
 mod module;
 mod observe;
 mod sniff;
+mod tracing;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -25,6 +25,7 @@ use crate::envoy::{Bridge, Level, bytes_of, log};
 use crate::guard::{guard, provoke};
 use crate::metrics::{self, Counter, Event};
 use crate::module::refuse;
+use crate::worker;
 
 const NAME: &[u8] = b"http_to_dubbo";
 
@@ -178,7 +179,7 @@ extern "C" fn envoy_dynamic_module_on_upstream_http_tcp_bridge_new(
             Arc::from_raw(config)
         };
         let call = Call {
-            exchange: RefCell::new(Exchange::new(config)),
+            exchange: RefCell::new(Exchange::new(config, worker::next_id())),
             gone: Cell::new(false),
             over: Cell::new(false),
         };

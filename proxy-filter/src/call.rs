@@ -8,6 +8,10 @@
 //!                           let be                 <─ late responses
 //!                           close when answered    <─ readonly
 //! ```
+//! The provider gets a call under an id of ours, and its answer goes out under the caller's. Callers
+//! count for themselves, so two that follow each other on a connection may have the same: under their
+//! own ids a late answer to one would be taken for that of the other.
+//!
 //! Whoever gets a connection next knows nothing of an event that came before. So a call that hears
 //! that the provider will close is the connection's last: it closes our half behind its answer, and
 //! ends when the provider has closed the other, as every Dubbo and every Envoy does at once.
@@ -18,7 +22,7 @@
 
 use std::sync::Arc;
 
-use dubbo_codec::{Event, Frame, FrameHead, FrameKind, Piece, Splitter, Status};
+use dubbo_codec::{Event, Frame, FrameHead, FrameKind, Piece, Splitter, Status, set_request_id};
 
 use crate::config::Config;
 use crate::header::HeaderSink;
@@ -38,6 +42,8 @@ const QUEUE_BYTES: usize = 4096;
 #[derive(Debug)]
 pub struct Exchange {
     config: Arc<Config>,
+    /// What the provider knows the call by.
+    id: i64,
     headers: Kept,
     request: Request,
     splitter: Splitter,
@@ -95,9 +101,11 @@ enum Answer {
 }
 
 impl Exchange {
-    /// A call of which nothing is known yet.
-    pub fn new(config: Arc<Config>) -> Self {
+    /// A call of which nothing is known yet. The provider gets it under `id`: of the calls that one
+    /// connection carries, no two may have the same.
+    pub fn new(config: Arc<Config>, id: i64) -> Self {
         Self {
+            id,
             headers: Kept::default(),
             request: Request::Gathering(Vec::new()),
             splitter: Splitter::new(config.frames.clone()),
@@ -227,7 +235,9 @@ impl Exchange {
 
     fn goes(&mut self, head: &FrameHead, bytes: &[u8], left: usize) {
         self.request = Request::Going { head: *head, left };
+        let start = self.out.to_provider.len();
         self.out.to_provider.extend_from_slice(bytes);
+        set_request_id(&mut self.out.to_provider[start..], self.id);
         if left == 0 {
             self.sent(head);
         }
@@ -260,6 +270,7 @@ impl Exchange {
                 Incoming::Event(head, Vec::new())
             }
             (FrameKind::Response, false) if self.is_awaited(&head) => {
+                let head = self.under_the_callers_id(head);
                 Incoming::Begun(head, head.to_bytes().to_vec())
             }
             (FrameKind::Response, false) => {
@@ -281,7 +292,18 @@ impl Exchange {
 
     fn is_awaited(&self, head: &FrameHead) -> bool {
         self.answer == Answer::Waiting
-            && matches!(&self.request, Request::Going { head: asked, .. } if asked.two_way && asked.id == head.id)
+            && head.id == self.id
+            && matches!(&self.request, Request::Going { head: asked, .. } if asked.two_way)
+    }
+
+    fn under_the_callers_id(&self, head: FrameHead) -> FrameHead {
+        match &self.request {
+            Request::Going { head: asked, .. } => FrameHead {
+                id: asked.id,
+                ..head
+            },
+            _ => head,
+        }
     }
 
     /// More of the provider's frame.

@@ -37,8 +37,7 @@ pub struct Config {
     pub custom_paths: CustomPaths,
     /// What becomes of calls that are too large to be read, or have too many headers.
     pub over_limit: OverLimit,
-    /// HTTP/2 connections get an authority too, from path and `tri-service-*`. Not in this version:
-    /// true is refused.
+    /// HTTP/2 connections get an authority too, from path and `tri-service-*`.
     pub authority_for_http2: bool,
     /// A call that the caller no longer waits for is reset.
     pub deadline: bool,
@@ -48,6 +47,8 @@ pub struct Config {
     pub drain_ms: u32,
     /// Such an event precedes the close where Envoy drains.
     pub readonly_event: bool,
+    /// Milliseconds that the rest of a frame may be waited for; 0: for ever.
+    pub half_frame_ms: u32,
     /// What is held at most.
     pub limits: Limits,
     /// The codec's limits, with `limits.frame_bytes`.
@@ -163,6 +164,7 @@ impl Default for Config {
             heartbeat_ms: 60_000,
             drain_ms: 4000,
             readonly_event: true,
+            half_frame_ms: 60_000,
             limits: Limits {
                 call_bytes: PAYLOAD,
                 connection_bytes: 2 * PAYLOAD,
@@ -186,6 +188,11 @@ pub struct ConfigError {
 }
 
 impl ConfigError {
+    /// The option `name` has to be `what`, and is something else.
+    pub(crate) fn expected(name: &str, what: &str, got: &Value) -> Self {
+        Self::new(name, format!("expected {what}, got {}", value::kind(got)))
+    }
+
     fn new(path: impl Into<String>, problem: impl Into<String>) -> Self {
         Self {
             path: path.into(),
@@ -281,11 +288,6 @@ impl Config {
                 "one connection may take {connection_bytes} bytes, its whole worker only {worker_bytes}"
             );
             return Err(ConfigError::new("limits.worker_bytes", problem));
-        }
-        if self.authority_for_http2 {
-            let problem =
-                "HTTP/2 connections pass untouched in this version, only false can be set";
-            return Err(ConfigError::new("authority_for_http2", problem));
         }
         for (name, is_prefix) in self.trace.patterns() {
             if !is_prefix && self.attachments.names(name) {

@@ -18,7 +18,7 @@ mod block;
 mod control;
 mod error;
 mod flood;
-mod frame;
+pub(crate) mod frame;
 mod message;
 mod receive;
 mod send;

@@ -8,11 +8,12 @@
 //!
 //! ```text
 //! names, header          what a header is called, how text becomes its value
-//! config, seal           options; how one half knows what the other one sent
+//! config, except, seal   options; addresses left alone; how one half knows what the other one sent
 //! request, response      a frame's meaning as headers, and back
 //! call                   one call of the bridge
 //! hpack, http2           one HTTP/2 connection, in either role
 //! to_http2, to_dubbo     the translators
+//! authority              the same host names on connections that are HTTP/2 already
 //! observe, metrics       what is counted, and under which names
 //! abi, envoy             Envoy's interface; its objects and their callbacks
 //! guard, timer, worker   panics stay here; deadlines; what a worker's connections share
@@ -20,10 +21,12 @@
 //! ```
 
 mod abi;
+pub mod authority;
 mod bridge;
 pub mod call;
 pub mod config;
 mod envoy;
+pub mod except;
 mod guard;
 mod header;
 pub mod hpack;

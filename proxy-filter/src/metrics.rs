@@ -54,6 +54,8 @@ metrics! {
         ConnectionsOther = "dubbo.connections.other",
         /// Connections that were closed because their worker held too much.
         ConnectionsOverLimit = "dubbo.connections.over_limit",
+        /// Connections that were closed because half a frame came, and then nothing.
+        ConnectionsHalfFrame = "dubbo.connections.half_frame",
         /// Requests that want a response.
         RequestsTwoWay = "dubbo.requests.two_way",
         /// Requests that want none.
@@ -112,6 +114,8 @@ metrics! {
         ExceptionsNotFound = "dubbo.exceptions.not_found",
         /// Calls that failed for another reason.
         ExceptionsOther = "dubbo.exceptions.other",
+        /// Requests on HTTP/2 connections whose authority was set.
+        Authorities = "dubbo.http2.authorities",
         /// Responses that Envoy made itself, told as Dubbo.
         LocalReplies = "dubbo.local_replies",
         /// Streams of bytes that ceased to be Dubbo.

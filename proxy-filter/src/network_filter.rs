@@ -28,10 +28,12 @@ use crate::metrics::{self, Event, Gauge};
 use crate::module::refuse;
 use crate::network_filter::observe::Observe;
 use crate::network_filter::translate::Translate;
-use crate::worker;
+use crate::worker::Holder;
 
 /// The event of the hook `scheduled` that closes a connection after a panic. Parts use small numbers.
 const CLOSE: u64 = u64::MAX;
+/// The one that closes a connection which holds the most of a worker that holds too much.
+const OVER: u64 = u64::MAX - 1;
 
 /// What a filter does with the bytes of one connection. All are called on the connection's thread.
 trait Part {
@@ -41,6 +43,8 @@ trait Part {
     fn write(&self, envoy: &Envoy<'_>, end: bool) -> u32;
     /// The scheduler was asked for this.
     fn scheduled(&self, envoy: &Envoy<'_>, event: u64);
+    /// The worker holds too much, and this connection the most of it.
+    fn over_limit(&self, _envoy: &Envoy<'_>) {}
     /// The connection has ended.
     fn closed(&self, envoy: &Envoy<'_>);
     /// The client leaves more unread than Envoy likes to hold, or no longer.
@@ -64,23 +68,27 @@ impl Envoy<'_> {
 
 /// What a connection has added to each gauge: so that it can be taken off when the connection ends,
 /// whatever state its part is in by then.
-#[derive(Default)]
-struct Share([Cell<i64>; Gauge::ALL.len()]);
+struct Share {
+    gauges: [Cell<i64>; Gauge::ALL.len()],
+    holder: Option<Holder>,
+}
 
 impl Share {
-    fn note(&self, event: Event) {
-        if let Event::Move(gauge, change) = event {
-            let share = &self.0[gauge as usize];
-            share.set(share.get() + change);
-            if gauge == Gauge::Buffered {
-                worker::hold(change);
-            }
+    fn new(scheduler: Option<&Arc<Scheduler>>) -> Self {
+        Self {
+            gauges: <[Cell<i64>; Gauge::ALL.len()]>::default(),
+            holder: scheduler.map(Holder::new),
         }
     }
 
-    /// The connection holds something, and all of its worker more than `limit` bytes.
-    fn is_over(&self, limit: u32) -> bool {
-        self.0[Gauge::Buffered as usize].get() > 0 && worker::held() > limit.into()
+    fn note(&self, event: Event) {
+        if let Event::Move(gauge, change) = event {
+            let share = &self.gauges[gauge as usize];
+            share.set(share.get() + change);
+            if let (Gauge::Buffered, Some(holder)) = (gauge, &self.holder) {
+                holder.hold(change);
+            }
+        }
     }
 
     /// The moves that bring it to nothing.
@@ -90,13 +98,13 @@ impl Share {
             self.note(event);
             (event != Event::Move(*gauge, 0)).then_some(event)
         };
-        self.0.iter().zip(Gauge::ALL).filter_map(moved)
+        self.gauges.iter().zip(Gauge::ALL).filter_map(moved)
     }
 }
 
 /// Which filter it is.
 enum Kind {
-    Observe,
+    Observe(Arc<Options>),
     Translate(Arc<Options>),
 }
 
@@ -121,8 +129,8 @@ struct Filter {
 fn kind(name: &[u8], options: &[u8]) -> Result<Kind, String> {
     let options = Options::parse(options).map_err(|error| error.to_string())?;
     match name {
-        b"dubbo_observe" => Ok(Kind::Observe),
-        b"dubbo_to_http2" if options.mode == Mode::Observe => Ok(Kind::Observe),
+        b"dubbo_observe" => Ok(Kind::Observe(Arc::new(options))),
+        b"dubbo_to_http2" if options.mode == Mode::Observe => Ok(Kind::Observe(Arc::new(options))),
         b"dubbo_to_http2" => Ok(Kind::Translate(Arc::new(options))),
         other => {
             let other = String::from_utf8_lossy(other);
@@ -143,14 +151,15 @@ fn configure(config: EnvoyPtr, name: &[u8], options: &[u8]) -> Result<Arc<Config
 impl Filter {
     fn new(config: Arc<Config>, envoy: Network) -> Self {
         let part: Box<dyn Part> = match &config.kind {
-            Kind::Observe => Box::new(Observe::default()),
+            Kind::Observe(options) => Box::new(Observe::new(options)),
             Kind::Translate(options) => Box::new(Translate::new(Arc::clone(options))),
         };
+        let scheduler = envoy.scheduler().map(Arc::new);
         Self {
             config,
             part,
-            scheduler: envoy.scheduler().map(Arc::new),
-            share: Share::default(),
+            share: Share::new(scheduler.as_ref()),
+            scheduler,
             broken: Cell::new(false),
             closed: Cell::new(false),
         }
@@ -189,7 +198,10 @@ impl Filter {
 
     fn scheduled(&self, envoy: EnvoyPtr, event: u64) {
         self.ask(envoy, |part, envoy| {
-            part.scheduled(envoy, event);
+            match event {
+                OVER => part.over_limit(envoy),
+                _ => part.scheduled(envoy, event),
+            }
             CONTINUE
         });
         if event == CLOSE && self.broken.get() && !self.closed.get() {
@@ -398,7 +410,7 @@ mod tests {
             ),
         ] {
             let found = kind(name.as_bytes(), options.as_bytes());
-            let found = found.map(|kind| matches!(kind, Kind::Observe));
+            let found = found.map(|kind| matches!(kind, Kind::Observe(_)));
             assert_eq!(found, observes.map_err(str::to_owned), "{name} {options}");
         }
     }

@@ -16,12 +16,12 @@ use dubbo_codec::{
     Splitter, Status,
 };
 
+use crate::config::Config;
 use crate::metrics::{self, Counter, Event, Gauge, Histogram};
 
-/// Longest body that is looked into. Longer ones are passed over, and their calls are not in the rows.
+/// Longest body that is looked into, whatever the options allow. Longer ones are passed over, and their
+/// calls are not in the rows.
 const MAX_BODY: u32 = 256 * 1024;
-/// Calls that are followed at one time.
-const MAX_CALLS: usize = 16 * 1024;
 /// Rows of one connection; what comes after is one row more.
 const MAX_ROWS: usize = 500;
 
@@ -87,8 +87,12 @@ pub struct Ended {
 }
 
 /// One connection, looked at from both sides.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Observer {
+    /// Longest body that is looked into.
+    max_body: u32,
+    /// Calls that are followed at one time.
+    max_calls: usize,
     caller: Stream,
     provider: Stream,
     rows: BTreeMap<Route, Outcomes>,
@@ -118,7 +122,32 @@ enum Stream {
     Other,
 }
 
+impl Default for Observer {
+    fn default() -> Self {
+        Self::new(&Config::default())
+    }
+}
+
 impl Observer {
+    /// A connection of which nothing is known. Of the options its `limits` count: `call_bytes`, two of
+    /// which must fit into `connection_bytes`, and `calls`.
+    pub fn new(config: &Config) -> Self {
+        let limits = config.limits;
+        Self {
+            max_body: limits
+                .call_bytes
+                .min(limits.connection_bytes / 2)
+                .min(MAX_BODY),
+            max_calls: limits.calls as usize,
+            caller: Stream::default(),
+            provider: Stream::default(),
+            rows: BTreeMap::new(),
+            calls: HashMap::new(),
+            ended: None,
+            events: Vec::new(),
+        }
+    }
+
     /// Bytes of the caller, at `now` in milliseconds.
     pub fn seen_from_caller(&mut self, bytes: &[u8], now: u64) {
         self.events
@@ -198,7 +227,7 @@ impl Observer {
                     }
                 }
                 Ok(Some(Piece::Body { bytes, last })) => {
-                    let looked_into = head.is_some_and(|head| head.body_len <= MAX_BODY);
+                    let looked_into = head.is_some_and(|head| head.body_len <= self.max_body);
                     match (looked_into, last, body.is_empty()) {
                         (true, true, true) => self.frame(head.take(), bytes, now, reverse),
                         (true, _, _) => body.extend_from_slice(bytes),
@@ -237,7 +266,7 @@ impl Observer {
         if let Some(route) = &route {
             self.row(route).calls += 1;
         }
-        if head.two_way && self.calls.len() < MAX_CALLS {
+        if head.two_way && self.calls.len() < self.max_calls {
             let call = Call { route, began: now };
             if self.calls.insert(head.id, call).is_none() {
                 self.events.push(Event::Move(Gauge::InFlight, 1));
@@ -283,13 +312,17 @@ impl Observer {
     }
 
     fn row(&mut self, route: &Route) -> &mut Outcomes {
-        let full = self.rows.len() >= MAX_ROWS && !self.rows.contains_key(route);
-        let route = if full {
-            Route::default()
-        } else {
-            route.clone()
-        };
-        self.rows.entry(route).or_default()
+        // Nearly always there is one, and nothing is copied.
+        if !self.rows.contains_key(route) {
+            let others = self.rows.len() >= MAX_ROWS;
+            let key = if others {
+                Route::default()
+            } else {
+                route.clone()
+            };
+            return self.rows.entry(key).or_default();
+        }
+        self.rows.get_mut(route).expect("it was just seen")
     }
 }
 

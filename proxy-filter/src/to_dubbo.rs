@@ -22,7 +22,7 @@ use crate::hpack::HeaderList;
 use crate::http2::{Code, Connection, Limits, Role};
 use crate::metrics::{self, Counter, Event};
 use crate::request::Call;
-use crate::translate::{Close, Credit, Intake, Millis, Taken};
+use crate::translate::{Close, Credit, Intake, Millis, Taken, Unfinished};
 
 mod heartbeat;
 mod requests;
@@ -42,6 +42,7 @@ pub struct Http2ToDubbo {
     now: Millis,
     http2: Connection,
     intake: Intake,
+    unfinished: Unfinished,
     to_dubbo: Vec<u8>,
     slots: Slots,
     credit: Credit,
@@ -65,6 +66,7 @@ impl Http2ToDubbo {
         Self {
             http2: Connection::new(Role::Server, limits),
             heartbeat: Heartbeat::new(config.heartbeat_ms, now),
+            unfinished: Unfinished::new(config.half_frame_ms),
             config,
             now,
             intake: Intake::default(),
@@ -110,6 +112,7 @@ impl Http2ToDubbo {
                 }
             }
         }
+        self.unfinished.came(intake.is_partial(), self.now);
         self.intake = intake;
         self.watch();
     }
@@ -153,19 +156,27 @@ impl Http2ToDubbo {
     /// When [`at`](Self::at) has something to do.
     pub fn next_deadline(&self) -> Option<Millis> {
         let full = self.full_since.map(|since| since.saturating_add(STALLED));
-        let deadlines = [self.heartbeat.deadline(), full];
+        let deadlines = [self.heartbeat.deadline(), full, self.unfinished.deadline()];
         let next = deadlines.into_iter().flatten().min();
         next.filter(|_| self.close.is_none())
     }
 
-    /// It is `now`: a provider that has been silent is asked whether it is there, and responses that
-    /// Envoy does not take are given up so that others can go on.
+    /// It is `now`: a provider that has been silent is asked whether it is there, one that leaves a frame
+    /// unfinished is waited for no longer, and responses that Envoy does not take are given up so that
+    /// others can go on.
     pub fn at(&mut self, now: Millis) {
         self.now = self.now.max(now);
         if self.close.is_some() {
             return;
         }
         self.give_up_stalled();
+        if !self.wants_dubbo() {
+            self.unfinished.not_read(self.now);
+        }
+        if self.unfinished.is_up(self.now) {
+            self.count(Counter::ConnectionsHalfFrame);
+            return self.end(Close::HalfFrame);
+        }
         match self.heartbeat.at(self.now) {
             heartbeat::Step::Wait => {}
             heartbeat::Step::Ask(frame) => self.to_dubbo.extend_from_slice(&frame),

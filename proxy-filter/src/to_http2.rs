@@ -23,7 +23,7 @@ use crate::hpack::HeaderList;
 use crate::http2::{Connection, Limits, Role};
 use crate::metrics::{self, Counter, Event, Gauge};
 use crate::request::{Call, Refusal, Seen};
-use crate::translate::{Close, Credit, Intake, Millis, Taken};
+use crate::translate::{Close, Credit, Intake, Millis, Taken, Unfinished};
 
 mod answers;
 mod calls;
@@ -43,6 +43,7 @@ pub struct DubboToHttp2 {
     config: Arc<Config>,
     now: Millis,
     intake: Intake,
+    unfinished: Unfinished,
     http2: Connection,
     to_dubbo: Vec<u8>,
     flights: Flights,
@@ -76,6 +77,7 @@ impl DubboToHttp2 {
     pub fn new(config: Arc<Config>, now: Millis) -> Self {
         Self {
             http2: Connection::new(Role::Client, Limits::default()),
+            unfinished: Unfinished::new(config.half_frame_ms),
             config,
             now,
             born: now,
@@ -116,6 +118,7 @@ impl DubboToHttp2 {
                 }
             }
         }
+        self.unfinished.came(intake.is_partial(), self.now);
         self.intake = intake;
         self.settle();
     }
@@ -182,10 +185,16 @@ impl DubboToHttp2 {
 
     /// When [`at`](Self::at) has something to do.
     pub fn next_deadline(&self) -> Option<Millis> {
-        [self.flights.earliest(), self.drain.deadline()]
+        let half_frame = self.unfinished.deadline().filter(|_| self.close.is_none());
+        [self.flights.earliest(), self.drain.deadline(), half_frame]
             .into_iter()
             .flatten()
             .min()
+    }
+
+    /// Until `now` nothing was read from the application: a frame that it cannot finish is not its fault.
+    pub fn not_read(&mut self, now: Millis) {
+        self.unfinished.not_read(now);
     }
 
     /// It is `now`, and something is about to come: nothing ends before that has been taken.
@@ -193,9 +202,17 @@ impl DubboToHttp2 {
         self.now = self.now.max(now);
     }
 
-    /// It is `now`: calls whose time is up are ended, and drains go on.
+    /// It is `now`: calls whose time is up are ended, drains go on, and who leaves a frame unfinished is
+    /// waited for no longer.
     pub fn at(&mut self, now: Millis) {
         self.clock(now);
+        if !self.wants_dubbo() {
+            self.unfinished.not_read(self.now);
+        }
+        if self.close.is_none() && self.unfinished.is_up(self.now) {
+            self.count(Counter::ConnectionsHalfFrame);
+            self.close = Some(Close::HalfFrame);
+        }
         if self.flights.earliest().is_some_and(|at| at <= self.now) {
             self.expire();
         }

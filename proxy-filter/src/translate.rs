@@ -9,8 +9,10 @@ use crate::hpack::HeaderList;
 use crate::http2::{self, StreamKey};
 
 mod intake;
+mod unfinished;
 
 pub(crate) use intake::{Intake, Taken};
+pub(crate) use unfinished::Unfinished;
 
 /// Milliseconds of a clock that never goes back; its zero is whatever the caller likes.
 pub type Millis = u64;
@@ -32,6 +34,8 @@ pub enum Close {
     NotHttp2(http2::Error),
     /// The provider has been silent for too long.
     Silent,
+    /// Half a frame came, and then nothing for too long.
+    HalfFrame,
 }
 
 impl fmt::Display for Close {
@@ -42,6 +46,7 @@ impl fmt::Display for Close {
             Self::NotDubbo(error) => write!(f, "no Dubbo: {error}"),
             Self::NotHttp2(error) => error.fmt(f),
             Self::Silent => f.write_str("the provider is silent"),
+            Self::HalfFrame => f.write_str("the rest of a frame does not come"),
         }
     }
 }

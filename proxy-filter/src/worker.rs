@@ -1,8 +1,10 @@
 //! What the connections of one worker thread of Envoy's share.
 //!
-//! Two things: how many bytes they hold together, which is bounded, and the deadlines of the transport
-//! sockets. A socket cannot be woken from another thread, a network filter can: so whichever filter is
-//! called on the worker wakes the sockets whose time has come, and its own alarm is set for them too.
+//! Three things. How many bytes they hold together, which is bounded: above the bound the connection
+//! goes that holds most. The ids of the calls of its bridges, whose connections carry no other worker's.
+//! And the deadlines of the transport sockets: a socket cannot be woken from another thread, a network
+//! filter can, so whichever filter is called on the worker wakes the sockets whose time has come, and its
+//! own alarm is set for them too.
 //!
 //! ```text
 //! socket ─Ticket: deadline→ worker ←next_deadline, tick─ network filter ←alarm─ timer thread
@@ -11,25 +13,94 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
+use std::sync::{Arc, Weak};
 
-use crate::envoy::Socket;
+use crate::envoy::{Scheduler, Socket};
 
 /// Milliseconds that a socket which is woken has to say when it wants to be woken next.
 const AGAIN: u64 = 20;
 
 thread_local! {
-    static HELD: Cell<i64> = const { Cell::new(0) };
+    static HOLDERS: RefCell<Holders> = RefCell::default();
     static SOCKETS: RefCell<Sockets> = RefCell::default();
+    static LAST_ID: Cell<i64> = const { Cell::new(0) };
 }
 
-/// Bytes that all network filters of this worker hold.
-pub(crate) fn held() -> i64 {
-    HELD.get()
+/// An id that no other call of this worker's bridges has.
+pub(crate) fn next_id() -> i64 {
+    let next = LAST_ID.get().wrapping_add(1);
+    LAST_ID.set(next);
+    next
 }
 
-/// A network filter of this worker holds more, or less.
-pub(crate) fn hold(change: i64) {
-    HELD.set(HELD.get() + change);
+#[derive(Default)]
+struct Holders {
+    all: HashMap<u64, (i64, Weak<Scheduler>)>,
+    /// What all of them hold.
+    sum: i64,
+    last: u64,
+}
+
+/// What one network filter holds, until it is dropped. It stays on its thread.
+#[derive(Debug)]
+pub(crate) struct Holder(u64);
+
+impl Holder {
+    /// For a filter that can be called by `scheduler`.
+    pub(crate) fn new(scheduler: &Arc<Scheduler>) -> Self {
+        HOLDERS.with_borrow_mut(|holders| {
+            holders.last += 1;
+            let nothing = (0, Arc::downgrade(scheduler));
+            holders.all.insert(holders.last, nothing);
+            Self(holders.last)
+        })
+    }
+
+    /// It holds more bytes, or fewer. What was told to go is not counted any longer.
+    pub(crate) fn hold(&self, change: i64) {
+        HOLDERS.with_borrow_mut(|holders| {
+            if let Some((held, _)) = holders.all.get_mut(&self.0) {
+                *held += change;
+                holders.sum += change;
+            }
+        });
+    }
+}
+
+impl Drop for Holder {
+    fn drop(&mut self) {
+        // The thread may be ending.
+        let _ = HOLDERS.try_with(|holders| holders.borrow_mut().take(self.0));
+    }
+}
+
+impl Holders {
+    fn take(&mut self, id: u64) -> Option<Weak<Scheduler>> {
+        let (held, scheduler) = self.all.remove(&id)?;
+        self.sum -= held;
+        Some(scheduler)
+    }
+
+    fn largest(&self) -> Option<u64> {
+        let largest = self.all.iter().max_by_key(|(_, (held, _))| *held);
+        largest.map(|(id, _)| *id)
+    }
+}
+
+/// While all network filters of this worker hold more than `limit` bytes, has the one that holds most
+/// told by `tell` to go.
+pub(crate) fn relieve(limit: u32, tell: impl Fn(&Scheduler)) {
+    loop {
+        let next = HOLDERS.with_borrow_mut(|holders| {
+            let is_over = holders.sum > limit.into();
+            let largest = is_over.then(|| holders.largest())??;
+            holders.take(largest)
+        });
+        match next {
+            None => return,
+            Some(holder) => holder.upgrade().iter().for_each(|holder| tell(holder)),
+        }
+    }
 }
 
 #[derive(Default)]

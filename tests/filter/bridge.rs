@@ -5,11 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use dubbo_codec::{FrameHead, Reply, Text};
 use http::{Request, StatusCode};
 use http_body_util::{BodyExt as _, Full};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use support::{Call, Deed, Methods, WireProvider, isolated, shipped};
-use tokio::net::TcpStream;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
 
 use super::{GREETER, envoy, lines, metric};
 
@@ -88,13 +90,18 @@ fn a_request_whose_body_is_a_frame_is_a_call() {
         }
         let (status, _, _) = post(&mut sender, ours, &call("Bob")).await;
         assert_eq!(status.as_u16(), 200);
-        let exact = provider
-            .seen()
-            .iter()
-            .map(|frame| frame == &whole || frame == &call("Bob"))
-            .filter(|same| *same)
-            .count();
-        assert_eq!((exact, provider.seen().len()), (2, 4));
+        // The id alone is another, and each call's own.
+        let seen = provider.seen();
+        let same = |frame: &&Vec<u8>| {
+            [whole.clone(), call("Bob")]
+                .iter()
+                .any(|sent| frame[..4] == sent[..4] && frame[12..] == sent[12..])
+        };
+        let ids: std::collections::BTreeSet<_> = seen.iter().map(|frame| &frame[4..12]).collect();
+        assert_eq!(
+            (seen.iter().filter(same).count(), seen.len(), ids.len()),
+            (2, 4, 4)
+        );
         let calls = lines(&envoy, "call ", 9).await;
         assert!(
             calls[2].contains("code=503") && calls[2].contains("flags=UC"),
@@ -138,5 +145,49 @@ fn half_a_frame_behind_an_answer_is_not_the_next_answer() {
                 tokio::time::sleep(Duration::from_millis(pause)).await;
             }
         }
+    });
+}
+
+/// Two callers that count alike, one after the other on one connection of the bridge. What the provider
+/// sends late for the first is not what the second gets.
+#[test]
+fn a_late_answer_is_not_the_answer_to_the_next_caller() {
+    isolated(async || {
+        let listener = TcpListener::bind("127.0.0.1:20881").await.unwrap();
+        let envoy = envoy(&shipped("provider")).start().await;
+        let (mut first, mut second) = (connect().await, connect().await);
+        let call = Call::new(GREETER, "greet", "Ann").frame(7);
+        let provider = tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut frames = Vec::new();
+            for texts in [&["first"][..], &["late", "second"]] {
+                let mut frame = vec![0; call.len()];
+                stream.read_exact(&mut frame).await.unwrap();
+                frames.push(FrameHead::parse(&frame).unwrap().unwrap());
+                for text in texts {
+                    let asked = match *text {
+                        "second" => frames[1],
+                        _ => frames[0],
+                    };
+                    let reply = Reply::to(&asked, Some(Text::new("2.0.2"))).unwrap();
+                    stream.write_all(&reply.string(text)).await.unwrap();
+                    tokio::time::sleep(Duration::from_millis(200)).await;
+                }
+            }
+            (frames[0].id, frames[1].id)
+        });
+        let call = Call::new(GREETER, "greet", "Ann").frame(7);
+        for (sender, expected) in [
+            (&mut first, &b"\x05first"[..]),
+            (&mut second, b"\x06second"),
+        ] {
+            let (status, _, body) = post(sender, "application/x-dubbo2", &call).await;
+            assert_eq!((status.as_u16(), body[11]), (200, 7));
+            let is_in = body.windows(expected.len()).any(|bytes| bytes == expected);
+            assert!(is_in, "{body:x?}");
+        }
+        let (first, second) = provider.await.unwrap();
+        assert_ne!(first, second);
+        metric(&envoy, "dubbo.responses.late", 1).await;
     });
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 use support::{Call, Deed, Methods, WireConsumer, WireProvider, isolated, wait_until};
-use tokio::io::AsyncWriteExt as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 use super::{
@@ -394,7 +394,50 @@ fn a_worker_holds_no_more_than_it_may() {
         metric(&envoy, "dubbo.connections.active", 3).await;
         let consumer = WireConsumer::connect(20880).await;
         assert_eq!(consumer.call(&call("greet")).await, answered("Ann from v1"));
-        drop((stalled, consumer));
+        // Who goes is who holds most, not who came last.
+        let (short, rest) = {
+            let frame = Call::new(GREETER, "greet", &"x".repeat(60_000)).frame(9);
+            let (short, rest) = frame.split_at(frame.len() - 1);
+            (short.to_vec(), rest.to_vec())
+        };
+        let small = WireConsumer::connect(20880).await;
+        small.send(&short).await.unwrap();
+        metric(&envoy, "dubbo.connections.over_limit", 4).await;
+        small.send(&rest).await.unwrap();
+        let answer = small.other().await.expect("an answer");
+        assert_eq!((answer[3], answer[11]), (20, 9));
+        metric(&envoy, "dubbo.connections.active", 4).await;
+        drop((stalled, consumer, small));
         metric(&envoy, "dubbo.buffered_bytes", 0).await;
+    });
+}
+
+/// Half a frame, or half of what says that it is one, and then nothing.
+#[test]
+fn whoever_sends_half_a_frame_and_nothing_more_is_closed() {
+    isolated(async || {
+        let _provider = WireProvider::start(20881, methods()).await;
+        let mut bootstrap = caller(Way::Bridge);
+        let options = "/static_resources/listeners/0/filter_chains/0/filters/0/typed_config/filter_config/value";
+        set(&mut bootstrap, options, json!({"half_frame_ms": 1000}));
+        let envoy = envoy(&bootstrap).start().await;
+        let whole = WireConsumer::connect(20880).await;
+        assert_eq!(whole.call(&call("greet")).await, answered("Ann from v1"));
+        let frame = call("greet").frame(7);
+        let mut halves = Vec::new();
+        for length in [1, 2, 15, 16, 17, frame.len() - 1] {
+            let mut client = TcpStream::connect("127.0.0.1:20880").await.unwrap();
+            client.write_all(&frame[..length]).await.unwrap();
+            halves.push((client, Instant::now()));
+        }
+        for (client, began) in &mut halves {
+            let mut end = [0];
+            let read = tokio::time::timeout(SOON, client.read(&mut end)).await;
+            assert!(matches!(read.unwrap(), Ok(0) | Err(_)));
+            assert!(began.elapsed() > Duration::from_millis(900));
+        }
+        metric(&envoy, "dubbo.connections.half_frame", 6).await;
+        assert_eq!(whole.call(&call("greet")).await, answered("Ann from v1"));
+        metric(&envoy, "dubbo.connections.active", 1).await;
     });
 }

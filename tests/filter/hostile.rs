@@ -1,13 +1,15 @@
 //! Peers that mean harm: what they can cost, and whom.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use support::{Call, Deed, Envoy, Methods, WireConsumer, WireProvider, isolated};
+use support::{Call, Deed, Envoy, Methods, WireConsumer, WireProvider, isolated, wait_until};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
-use super::{GREETER, Way, answered, caller, echo, envoy, metric};
+use super::{GREETER, SOON, WAYS, Way, answered, caller, echo, envoy, metric, set};
 
 const HEARTBEAT: &[u8] = b"\xda\xbb\xe2\0\0\0\0\0\0\0\0\x63\0\0\0\x01N";
 /// Bytes of questions that nobody reads the answers to.
@@ -95,5 +97,167 @@ fn a_provider_that_answers_twice_is_heard_once() {
         }
         metric(&envoy, "dubbo.responses.ok", 3).await;
         metric(&envoy, "dubbo.panics", 0).await;
+    });
+}
+
+/// Connections of those who mean harm, and how many of them are open at one time.
+const HOSTILE: u64 = 10_000;
+const OPEN: usize = 300;
+
+/// Numbers that look random and are the same in each run (SplitMix64).
+struct Numbers(u64);
+
+impl Numbers {
+    fn next(&mut self, below: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (mixed ^ (mixed >> 31)) % below
+    }
+
+    fn bytes(&mut self, most: u64) -> Vec<u8> {
+        (0..self.next(most)).map(|_| self.next(256) as u8).collect()
+    }
+}
+
+/// What one of them sends, and whether it is reset behind that.
+fn harm(kind: u64, numbers: &mut Numbers) -> (Vec<u8>, bool) {
+    let argument = "x".repeat(numbers.next(3000) as usize);
+    let call = Call::new(GREETER, "greet", &argument).frame(7);
+    let part =
+        |numbers: &mut Numbers| call[..2 + numbers.next(call.len() as u64 - 2) as usize].to_vec();
+    match kind {
+        // Garbage, from the first byte and behind a call.
+        0 => (numbers.bytes(200), false),
+        1 => ([b"\xda\xbb".to_vec(), numbers.bytes(300)].concat(), false),
+        2 => ([call, numbers.bytes(300)].concat(), false),
+        // Half frames, left so or reset.
+        3 => (part(numbers), false),
+        4 => (part(numbers), true),
+        // Bodies that are not what their heads say: of some lengths, and longer than anybody takes.
+        5 => {
+            let mut bad = call;
+            let body = bad.len() - 16;
+            (0..body.min(40)).for_each(|at| bad[16 + at] = numbers.next(256) as u8);
+            (bad, false)
+        }
+        6 => (
+            [&call[..12], b"\x7f\xff\xff\xff", &numbers.bytes(900)[..]].concat(),
+            false,
+        ),
+        // Calls whose callers are gone.
+        7 => (call.repeat(3), true),
+        // HTTP/2 that is none.
+        _ => (
+            [
+                b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec(),
+                numbers.bytes(100),
+            ]
+            .concat(),
+            false,
+        ),
+    }
+}
+
+/// All of it at once, while others call and get their answers.
+#[test]
+fn ten_thousand_hostile_connections_cost_nobody_a_call() {
+    isolated(async || {
+        let _provider = WireProvider::start(20881, echo("v1")).await;
+        let _other = WireProvider::start(20882, echo("v2")).await;
+        for way in WAYS {
+            let mut bootstrap = caller(way);
+            let options = "/static_resources/listeners/0/filter_chains/0/filters/0/typed_config/filter_config/value";
+            let options_value =
+                serde_json::json!({"half_frame_ms": 2000, "attachments": ["region"]});
+            set(&mut bootstrap, options, options_value);
+            let envoy = envoy(&bootstrap).workers(2).start().await;
+            let over = Arc::new(AtomicBool::new(false));
+            let answers = Arc::new(AtomicU64::new(0));
+            let callers: Vec<_> = (0..3)
+                .map(|caller| {
+                    let (over, answers) = (Arc::clone(&over), Arc::clone(&answers));
+                    tokio::spawn(async move {
+                        let consumer = WireConsumer::connect(20880).await;
+                        let mut calls = 0_u64;
+                        while !over.load(Ordering::Relaxed) {
+                            let text = format!("{caller}-{calls}");
+                            let call = Call::new(GREETER, "greet", &text);
+                            let (call, expected) = match calls % 2 {
+                                0 => (call, format!("{text} from v1")),
+                                _ => (call.with("region", "gray"), format!("{text} from v2")),
+                            };
+                            assert_eq!(consumer.call(&call).await, answered(&expected));
+                            calls += 1;
+                            answers.fetch_add(1, Ordering::Relaxed);
+                        }
+                    })
+                })
+                .collect();
+            let mut numbers = Numbers(way as u64);
+            let (mut open, mut first) = (VecDeque::new(), 0);
+            for n in 0..HOSTILE {
+                // Those that were there before the others came.
+                if n == HOSTILE / 5 {
+                    first = resident(&envoy);
+                }
+                let (bytes, reset) = harm(numbers.next(9), &mut numbers);
+                let mut stream = TcpStream::connect("127.0.0.1:20880").await.unwrap();
+                // Envoy may have closed before all is out.
+                let _ = stream.write_all(&bytes).await;
+                if reset {
+                    stream.set_zero_linger().unwrap();
+                    drop(stream);
+                } else {
+                    open.push_back(stream);
+                }
+                if open.len() > OPEN {
+                    open.pop_front();
+                }
+                // However much of this comes, those who mean well are answered.
+                if n % 100 == 99 {
+                    let enough = 10 * (n / 100 + 1);
+                    wait_until("answers", SOON, async || {
+                        match answers.load(Ordering::Relaxed) {
+                            seen if seen >= enough => Ok(()),
+                            seen => Err(format!("{seen} of {enough}")),
+                        }
+                    })
+                    .await;
+                }
+            }
+            let last = resident(&envoy);
+            over.store(true, Ordering::Relaxed);
+            for caller in callers {
+                caller.await.unwrap();
+            }
+            assert!(last < first + GROWTH, "{first} KiB, then {last} KiB");
+            // Half frames go by themselves, whoever of them is still there.
+            let mut half = [0; 64 * 1024];
+            for stream in &mut open {
+                let ends =
+                    async { while !matches!(stream.read(&mut half).await, Ok(0) | Err(_)) {} };
+                let _ = tokio::time::timeout(Duration::from_millis(10), ends).await;
+            }
+            drop(open);
+            for name in [
+                "dubbo.connections.active",
+                "dubbo.requests.active",
+                "dubbo.buffered_bytes",
+                "dubbo.panics",
+            ] {
+                metric(&envoy, name, 0).await;
+            }
+            wait_until("no connection left", SOON, async || {
+                let name = "listener.127.0.0.1_20880.downstream_cx_active";
+                match envoy.stat(name).await? {
+                    0 => Ok(()),
+                    left => Err(left.to_string()),
+                }
+            })
+            .await;
+            envoy.stop().await;
+        }
     });
 }

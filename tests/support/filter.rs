@@ -53,7 +53,7 @@ pub fn module_dir() -> &'static Path {
     })
 }
 
-/// One of the configurations in `proxy-filter/envoy`: `caller`, `provider`, `observe`.
+/// One of the configurations in `proxy-filter/envoy`: `caller`, `provider`, `both`, `observe`.
 ///
 /// # Panics
 /// If there is none of this name, or it is no YAML.

@@ -80,6 +80,9 @@ fn reach(lists: &[PortList]) -> Result<Reach, String> {
         if list.namespaces.is_empty() {
             return Err("a list needs namespaces; `\"*\"` for all".to_owned());
         }
+        if !list.except.is_empty() {
+            return Err("only lists of `ports.http2` have an `except`".to_owned());
+        }
         for port in list.ports.iter().flat_map(|range| range.numbers()) {
             for namespace in &list.namespaces {
                 if !reach.entry(namespace.clone()).or_default().insert(port) {

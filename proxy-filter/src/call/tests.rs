@@ -29,7 +29,7 @@ fn pairs(headers: &Headers) -> impl Iterator<Item = (&[u8], &[u8])> {
 }
 
 fn begun(headers: &Headers) -> Exchange {
-    let mut call = Exchange::new(shared(""));
+    let mut call = Exchange::new(shared(""), ID);
     call.request_headers(pairs(headers), false);
     assert_eq!(call.take(), Output::default());
     call
@@ -39,7 +39,7 @@ fn begun(headers: &Headers) -> Exchange {
 fn sent(bytes: &[u8]) -> Exchange {
     let mut call = begun(&headers(bytes));
     call.request_data(bytes, true);
-    assert_eq!(call.take().to_provider, bytes);
+    assert_eq!(call.take().to_provider, ours(bytes));
     call
 }
 
@@ -79,11 +79,21 @@ fn said(out: &Output) -> (u16, String) {
     (headers.status, String::from_utf8(out.body.clone()).unwrap())
 }
 
+/// What the provider gets calls under.
+const ID: i64 = 0x0102_0304_0506;
+
+/// The same frame as the provider knows it.
+fn ours(frame: &[u8]) -> Vec<u8> {
+    let mut frame = frame.to_vec();
+    set_request_id(&mut frame, ID);
+    frame
+}
+
 const HEARTBEAT: &[u8] = b"\xda\xbb\xe2\0\0\0\0\0\0\0\0\x63\0\0\0\x01N";
 const HEARTBEAT_REPLY: &[u8] = b"\xda\xbb\x22\x14\0\0\0\0\0\0\0\x63\0\0\0\x01N";
 const READ_ONLY: &[u8] = b"\xda\xbb\xa2\0\0\0\0\0\0\0\0\x64\0\0\0\x02\x01R";
 
-/// However request and response are cut, both go through byte for byte.
+/// However request and response are cut, both go through byte for byte but for the id.
 #[test]
 fn a_call_and_its_answer_go_through() {
     for (version, case) in [
@@ -103,9 +113,9 @@ fn a_call_and_its_answer_go_through() {
                 call.request_data(chunk, chunks.peek().is_none());
                 out.extend(call.take().to_provider);
             }
-            assert_eq!(out, request);
+            assert_eq!(out, ours(&request));
             let (mut body, mut head, mut ends) = (Vec::new(), None, 0);
-            for chunk in response.chunks(size) {
+            for chunk in ours(&response).chunks(size) {
                 call.provider_data(chunk, false);
                 let out = call.take();
                 assert!(out.abort.is_none() && out.to_provider.is_empty());
@@ -133,7 +143,7 @@ fn what_is_untouched_does_not_wait() {
     let out = call.take();
     assert_eq!(
         (&out.to_provider[..], out.noted.passed_on),
-        (&bytes[..20], true)
+        (&ours(&bytes)[..20], true)
     );
     call.request_data(&bytes[20..], true);
     assert_eq!(call.take().to_provider, &bytes[20..]);
@@ -145,7 +155,10 @@ fn what_is_untouched_does_not_wait() {
     assert_eq!(call.take(), Output::default());
     call.request_data(&bytes[bytes.len() - 1..], true);
     let out = call.take();
-    assert_eq!((out.to_provider, out.noted), (bytes, Noted::default()));
+    assert_eq!(
+        (out.to_provider, out.noted),
+        (ours(&bytes), Noted::default())
+    );
 }
 
 #[test]
@@ -163,14 +176,15 @@ fn a_changed_header_is_in_the_frame() {
     let at = bytes.windows(4).position(|four| four == b"gray").unwrap();
     let mut expected = bytes.clone();
     expected[at..at + 4].copy_from_slice(b"blue");
-    assert_eq!(out.to_provider, expected);
+    assert_eq!(out.to_provider, ours(&expected));
 }
 
 #[test]
 fn an_exception_is_seen_in_the_headers() {
     let mut call = sent(&recorded::request("2.6.12", "fail"));
     let response = recorded::response("2.6.12", "fail");
-    let (first, rest) = response.split_at(1000);
+    let theirs = ours(&response);
+    let (first, rest) = theirs.split_at(1000);
     call.provider_data(first, false);
     assert_eq!(call.take(), Output::default());
     call.provider_data(rest, false);
@@ -191,7 +205,7 @@ fn one_way_calls_end_at_once() {
     let out = call.take();
     let headers = vec![(b"dubbo-oneway".to_vec(), b"true".to_vec())];
     let expected = Output {
-        to_provider: bytes,
+        to_provider: ours(&bytes),
         headers: Some(ResponseHeaders {
             status: 204,
             headers,
@@ -222,7 +236,7 @@ fn what_else_a_provider_sends_is_not_the_answer() {
         &late,
         &callback,
         HEARTBEAT_REPLY,
-        &response,
+        &ours(&response),
         HEARTBEAT,
     ]
     .concat();
@@ -259,7 +273,7 @@ fn what_else_a_provider_sends_is_not_the_answer() {
 fn a_connection_that_was_closed_behind_the_answer_is_not_closed_again() {
     let mut call = sent(&recorded::request("3.3.6", "hello"));
     let response = recorded::response("3.3.6", "hello");
-    call.provider_data(&[READ_ONLY, &response].concat(), true);
+    call.provider_data(&[READ_ONLY, &ours(&response)].concat(), true);
     let out = call.take();
     assert_eq!((out.body, out.leave, out.end), (response, false, true));
 }
@@ -269,7 +283,7 @@ fn a_connection_that_was_closed_behind_the_answer_is_not_closed_again() {
 fn a_call_does_not_end_within_the_frame_behind_its_answer() {
     let mut call = sent(&recorded::request("3.3.6", "hello"));
     let response = recorded::response("3.3.6", "hello");
-    call.provider_data(&[&response[..], &HEARTBEAT[..9]].concat(), false);
+    call.provider_data(&[&ours(&response)[..], &HEARTBEAT[..9]].concat(), false);
     let out = call.take();
     assert_eq!((out.body, out.end), (response, false));
     call.provider_data(&HEARTBEAT[9..16], false);
@@ -279,7 +293,7 @@ fn a_call_does_not_end_within_the_frame_behind_its_answer() {
     assert_eq!((out.to_provider, out.end), (HEARTBEAT_REPLY.to_vec(), true));
     let mut call = sent(&recorded::request("3.3.6", "hello"));
     let response = recorded::response("3.3.6", "hello");
-    call.provider_data(&[&response[..], &HEARTBEAT[..9]].concat(), true);
+    call.provider_data(&[&ours(&response)[..], &HEARTBEAT[..9]].concat(), true);
     assert!(call.take().end, "the provider has closed");
 }
 
@@ -288,7 +302,7 @@ fn a_call_does_not_end_within_the_frame_behind_its_answer() {
 fn a_call_does_not_end_within_a_frame_of_the_next_piece() {
     let mut call = sent(&recorded::request("3.3.6", "hello"));
     let response = recorded::response("3.3.6", "hello");
-    call.provider_data(&response, false);
+    call.provider_data(&ours(&response), false);
     call.provider_data(&HEARTBEAT[..9], false);
     let out = call.take();
     assert_eq!((out.body, out.end), (response, false));
@@ -302,7 +316,7 @@ fn a_call_does_not_end_within_a_frame_of_the_next_piece() {
 fn a_second_answer_is_late() {
     let response = recorded::response("3.3.6", "hello");
     for first in [response.len(), response.len() + 9, 2 * response.len()] {
-        let twice = [&response[..], &response[..]].concat();
+        let twice = [ours(&response), ours(&response)].concat();
         let mut call = sent(&recorded::request("3.3.6", "hello"));
         call.provider_data(&twice[..first], false);
         let mut out = call.take();
@@ -315,6 +329,34 @@ fn a_second_answer_is_late() {
     }
 }
 
+/// Two callers that count alike, one after the other on a connection: what comes late for the first is
+/// not the second's answer.
+#[test]
+fn a_late_answer_is_not_the_next_caller_s() {
+    let request = recorded::request("3.3.6", "hello");
+    let stale = recorded::response("3.3.6", "hello");
+    let fresh = recorded::response("3.2.16", "hello");
+    let mut first = sent(&request);
+    first.provider_data(&ours(&stale), false);
+    assert!(first.take().end);
+    let mut second = Exchange::new(shared(""), ID + 1);
+    second.request_headers(pairs(&headers(&request)), false);
+    second.request_data(&request, true);
+    let mut expected = ours(&request);
+    set_request_id(&mut expected, ID + 1);
+    assert_eq!(second.take().to_provider, expected);
+    // Under the first id, and under the one that both callers use.
+    second.provider_data(&[ours(&stale), stale].concat(), false);
+    let out = second.take();
+    assert_eq!((out.body, out.end, out.noted.late), (vec![], false, 2));
+    let mut answer = fresh.clone();
+    set_request_id(&mut answer, ID + 1);
+    second.provider_data(&answer, false);
+    let (mut expected, out) = (fresh, second.take());
+    set_request_id(&mut expected, frame(&request).head().id);
+    assert_eq!((out.body, out.end), (expected, true));
+}
+
 /// An answer to the provider must not stand within the request's frame.
 #[test]
 fn a_heartbeat_within_a_request_is_answered_behind_it() {
@@ -322,7 +364,7 @@ fn a_heartbeat_within_a_request_is_answered_behind_it() {
     let mut call = begun(&headers(&bytes));
     call.request_data(&bytes[..50], false);
     call.provider_data(HEARTBEAT, false);
-    assert_eq!(call.take().to_provider, &bytes[..50]);
+    assert_eq!(call.take().to_provider, &ours(&bytes)[..50]);
     call.request_data(&bytes[50..], true);
     assert_eq!(
         call.take().to_provider,
@@ -346,7 +388,7 @@ fn a_provider_that_closes_is_told_and_not_repeated() {
     // In the middle of the answer nothing can be told.
     let response = recorded::response("3.3.6", "fastjson2-hello");
     let mut call = sent(&bytes);
-    call.provider_data(&response[..40], false);
+    call.provider_data(&ours(&response)[..40], false);
     assert_eq!(call.take().body, &response[..40]);
     call.provider_data(b"", true);
     let out = call.take();
@@ -364,7 +406,7 @@ fn a_provider_that_closes_is_told_and_not_repeated() {
 #[test]
 fn what_is_no_call_is_refused() {
     let bytes = recorded::request("3.3.6", "hello");
-    let mut call = Exchange::new(shared(""));
+    let mut call = Exchange::new(shared(""), ID);
     call.request_headers(
         [(&b"content-type"[..], &b"application/json"[..])].into_iter(),
         true,
@@ -450,13 +492,13 @@ fn what_cannot_go_is_refused_in_the_caller_s_words() {
         if !with_seal {
             all.pop();
         }
-        let mut call = Exchange::new(config);
+        let mut call = Exchange::new(config, ID);
         call.request_headers(pairs(&all), false);
         call.request_data(&bytes[..30], false);
         let out = call.take();
         match expected {
             Some(text) => assert_eq!(told(&out), (400, 40, text.into())),
-            None => assert_eq!(out.to_provider, &bytes[..30]),
+            None => assert_eq!(out.to_provider, &ours(&bytes)[..30]),
         }
     }
 }
@@ -480,7 +522,7 @@ proptest! {
                 0 => &random,
                 1 => HEARTBEAT,
                 2 => &request,
-                3 => &recorded::response("3.3.6", "fastjson2-hello"),
+                3 => &ours(&recorded::response("3.3.6", "fastjson2-hello")),
                 4 => READ_ONLY,
                 _ => &request[..30],
             };

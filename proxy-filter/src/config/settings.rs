@@ -19,7 +19,7 @@ pub struct Setting {
 }
 
 /// All options. The documentation's table is this one.
-pub const SETTINGS: [Setting; 20] = [
+pub const SETTINGS: [Setting; 21] = [
     Setting {
         name: "mode",
         default: r#""route""#,
@@ -103,7 +103,7 @@ pub const SETTINGS: [Setting; 20] = [
     Setting {
         name: "authority_for_http2",
         default: "false",
-        meaning: "set `:authority` on HTTP/2 connections (Triple) too; not in this version: `true` is refused",
+        meaning: "set `:authority` on HTTP/2 connections (Triple, gRPC) too; see below",
         set: |c, v| value::flag(&mut c.authority_for_http2, v),
     },
     Setting {
@@ -131,6 +131,12 @@ pub const SETTINGS: [Setting; 20] = [
         set: |c, v| value::flag(&mut c.readonly_event, v),
     },
     Setting {
+        name: "half_frame_ms",
+        default: "60000",
+        meaning: "silence in the middle of a frame after which its connection is closed; 0: never; the bridge has no clock, its calls have their routes' time-outs",
+        set: |c, v| value::number(&mut c.half_frame_ms, v, 0..=u32::MAX),
+    },
+    Setting {
         name: "limits.frame_bytes",
         default: "8388608",
         meaning: "longest body of a frame; Dubbo's `payload`",
@@ -139,7 +145,7 @@ pub const SETTINGS: [Setting; 20] = [
     Setting {
         name: "limits.call_bytes",
         default: "8388608",
-        meaning: "bytes of a call's body that are gathered to read it",
+        meaning: "bytes of a call's body that are gathered to read it; `dubbo_observe` looks into bodies of at most 256 KiB",
         set: |c, v| value::number(&mut c.limits.call_bytes, v, 1..=i32::MAX as u32),
     },
     Setting {
@@ -151,13 +157,13 @@ pub const SETTINGS: [Setting; 20] = [
     Setting {
         name: "limits.worker_bytes",
         default: "134217728",
-        meaning: "bytes held for all connections of one worker by `dubbo_to_http2`; refused at a provider's end",
+        meaning: "bytes held for all connections of one worker by `dubbo_to_http2`; above it the connection that holds most is closed; refused at a provider's end",
         set: |c, v| value::number(&mut c.limits.worker_bytes, v, 1..=u32::MAX),
     },
     Setting {
         name: "limits.calls",
         default: "1024",
-        meaning: "calls in flight on one connection",
+        meaning: "calls in flight on one connection; one more is refused with Dubbo status 100; `dubbo_observe` refuses none, but follows no more",
         set: |c, v| value::number(&mut c.limits.calls, v, 1..=u32::MAX),
     },
     Setting {

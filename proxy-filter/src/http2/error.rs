@@ -45,11 +45,11 @@ pub struct Error {
 }
 
 impl Error {
-    pub(super) const fn new(code: Code, what: &'static str) -> Self {
+    pub(crate) const fn new(code: Code, what: &'static str) -> Self {
         Self { code, what }
     }
 
-    pub(super) const fn protocol(what: &'static str) -> Self {
+    pub(crate) const fn protocol(what: &'static str) -> Self {
         Self::new(Code::PROTOCOL_ERROR, what)
     }
 

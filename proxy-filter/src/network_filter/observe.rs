@@ -8,6 +8,7 @@ use std::cell::{Cell, RefCell};
 
 use super::{Envoy, Part};
 use crate::abi::CONTINUE;
+use crate::config::Config;
 use crate::envoy::{Level, log};
 use crate::guard::provoke;
 use crate::observe::{Ended, Observer, line};
@@ -17,7 +18,6 @@ use crate::timer;
 const REPORT_EVERY: u64 = 60_000;
 
 /// One connection that is looked at.
-#[derive(Default)]
 pub(super) struct Observe {
     observer: RefCell<Observer>,
     /// What the metadata says.
@@ -53,6 +53,14 @@ impl Part for Observe {
 }
 
 impl Observe {
+    pub(super) fn new(config: &Config) -> Self {
+        Self {
+            observer: RefCell::new(Observer::new(config)),
+            shown: RefCell::default(),
+            reported: Cell::new(None),
+        }
+    }
+
     /// Counting calls no hook of ours.
     fn tell(&self, envoy: &Envoy<'_>, now: u64) {
         let mut observer = self.observer.borrow_mut();

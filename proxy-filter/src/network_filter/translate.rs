@@ -6,18 +6,21 @@
 //!                  scheduled: what is for the manager but came up while it wrote; deadlines
 //! ```
 //! A connection that does not begin with a Dubbo frame passes as it is: HTTP/2 of a Triple SDK or of
-//! another sidecar. The translator is borrowed between callbacks only; while the manager writes it is
+//! another sidecar. Where that is asked for, requests of the first get the name of their service on the
+//! way; nothing else is then done with them than with what passes. The translator is borrowed between callbacks only; while the manager writes it is
 //! not given anything to read.
 
 use std::cell::{Cell, RefCell};
 use std::mem;
 use std::sync::Arc;
 
-use super::{Envoy, Part};
+use super::{Envoy, OVER, Part};
 use crate::abi::{CONTINUE, STOP_ITERATION};
+use crate::authority::Authority;
 use crate::config::Config;
 use crate::envoy::{Level, log};
 use crate::guard::provoke;
+use crate::http2::PREFACE;
 use crate::metrics::{Counter, Event, Gauge};
 use crate::timer::{self, Alarm};
 use crate::to_http2::DubboToHttp2;
@@ -39,6 +42,10 @@ pub(super) struct Translate {
     unread: Cell<bool>,
     closed: Cell<bool>,
     alarm: Alarm,
+    /// When the first byte is given up whose second does not come.
+    undecided_until: Cell<Option<u64>>,
+    /// `half_frame_ms`.
+    patience: u64,
     /// `limits.worker_bytes`.
     worker_bytes: u32,
 }
@@ -47,18 +54,105 @@ pub(super) struct Translate {
 enum Speech {
     Unknown(Arc<Config>),
     Dubbo(Box<DubboToHttp2>),
+    /// HTTP/2, whose requests get an authority.
+    Http2(Box<Authority>),
     Other,
+}
+
+/// What stands between a client and the manager.
+trait Translator {
+    fn client_sent(&mut self, bytes: &[u8]);
+    fn envoy_sent(&mut self, bytes: &[u8]);
+    /// What comes now comes at `now`; whether anybody has read from the client until then.
+    fn clock(&mut self, now: u64, read: bool);
+    /// Whose time is up at `now`, once all that came is taken.
+    fn at(&mut self, now: u64);
+    /// What came of it; what is for the manager only if it is not on the stack.
+    fn outcome(&mut self, writing: bool) -> Outcome;
+}
+
+impl Translator for DubboToHttp2 {
+    fn client_sent(&mut self, bytes: &[u8]) {
+        self.from_dubbo(bytes);
+    }
+
+    fn envoy_sent(&mut self, bytes: &[u8]) {
+        self.from_http2(bytes);
+    }
+
+    fn clock(&mut self, now: u64, read: bool) {
+        if !read {
+            self.not_read(now);
+        }
+        self.clock(now);
+    }
+
+    fn at(&mut self, now: u64) {
+        self.at(now);
+    }
+
+    fn outcome(&mut self, writing: bool) -> Outcome {
+        let to_envoy = match writing {
+            true => Vec::new(),
+            false => mem::take(self.to_http2()),
+        };
+        Outcome {
+            is_dubbo: true,
+            to_envoy,
+            to_client: mem::take(self.to_dubbo()),
+            waiting: !self.to_http2().is_empty(),
+            events: self.events().collect(),
+            deadline: self.next_deadline(),
+            wants_more: self.wants_dubbo(),
+            close: self.closing().cloned(),
+        }
+    }
+}
+
+impl Translator for Authority {
+    fn client_sent(&mut self, bytes: &[u8]) {
+        self.from_client(bytes);
+    }
+
+    fn envoy_sent(&mut self, bytes: &[u8]) {
+        self.from_envoy(bytes);
+    }
+
+    fn clock(&mut self, now: u64, read: bool) {
+        if !read {
+            self.not_read(now);
+        }
+    }
+
+    fn at(&mut self, now: u64) {
+        self.at(now);
+    }
+
+    /// What the manager sends makes nothing for it.
+    fn outcome(&mut self, _writing: bool) -> Outcome {
+        Outcome {
+            is_dubbo: false,
+            to_envoy: mem::take(self.to_envoy()),
+            to_client: mem::take(self.to_client()),
+            waiting: false,
+            events: self.events().collect(),
+            deadline: self.next_deadline(),
+            wants_more: true,
+            close: self.closing().cloned(),
+        }
+    }
 }
 
 /// What came of a step of the translator, taken out of it so that Envoy can be called.
 struct Outcome {
+    is_dubbo: bool,
     /// Empty while the manager writes: then `waiting` says whether there is something for it.
-    to_http2: Vec<u8>,
-    to_dubbo: Vec<u8>,
+    to_envoy: Vec<u8>,
+    to_client: Vec<u8>,
     waiting: bool,
     events: Vec<Event>,
     deadline: Option<u64>,
-    wants_dubbo: bool,
+    wants_more: bool,
     close: Option<Close>,
 }
 
@@ -66,6 +160,8 @@ impl Translate {
     pub(super) fn new(config: Arc<Config>) -> Self {
         Self {
             worker_bytes: config.limits.worker_bytes,
+            patience: config.half_frame_ms.into(),
+            undecided_until: Cell::new(None),
             speech: RefCell::new(Speech::Unknown(config)),
             flushing: Cell::new(false),
             stopped: Cell::new(false),
@@ -93,44 +189,57 @@ impl Translate {
                 envoy.count(Event::Count(Counter::ConnectionsDubbo, 1));
                 envoy.count(Event::Move(Gauge::Connections, 1));
             }
-            [] | [0xda] if !end => {}
+            [] if !end => {}
+            [0xda] if !end => self.wait_for_more(envoy),
+            [b'P'] if !end && config.authority_for_http2 => self.wait_for_more(envoy),
             _ => {
-                *speech = Speech::Other;
+                let is_http2 = first[..] == PREFACE[..2] && config.authority_for_http2;
+                *speech = match is_http2 {
+                    true => Speech::Http2(Box::new(Authority::new(config, timer::now()))),
+                    false => Speech::Other,
+                };
                 envoy.count(Event::Count(Counter::ConnectionsOther, 1));
             }
         }
     }
 
+    /// One byte says nothing yet.
+    fn wait_for_more(&self, envoy: &Envoy<'_>) {
+        if let (Some(scheduler), 1..) = (envoy.scheduler, self.patience) {
+            let until = timer::now() + self.patience;
+            self.undecided_until.set(Some(until));
+            self.alarm.set(Some(until), scheduler);
+        }
+    }
+
+    /// Closes the connection at once: nobody there is owed an answer.
+    fn cut(&self, envoy: &Envoy<'_>, counter: Counter) {
+        if !self.closed.replace(true) {
+            envoy.count(Event::Count(counter, 1));
+            envoy.filter.close(false);
+        }
+    }
+
     /// Lets `feed` give the translator what came. `None` if there is no translator. `writing` says that
     /// the manager is on the stack: what is for it stays where it is.
-    fn step(&self, writing: bool, feed: impl FnOnce(&mut DubboToHttp2)) -> Option<Outcome> {
+    fn step(&self, writing: bool, feed: impl FnOnce(&mut dyn Translator)) -> Option<Outcome> {
         let mut speech = self.speech.borrow_mut();
-        let Speech::Dubbo(translator) = &mut *speech else {
-            return None;
+        let translator: &mut dyn Translator = match &mut *speech {
+            Speech::Dubbo(translator) => &mut **translator,
+            Speech::Http2(translator) => &mut **translator,
+            Speech::Unknown(_) | Speech::Other => return None,
         };
         let now = timer::now();
-        translator.clock(now);
+        translator.clock(now, !self.stopped.get());
         feed(translator);
         translator.at(now);
-        let to_http2 = match writing {
-            true => Vec::new(),
-            false => mem::take(translator.to_http2()),
-        };
-        Some(Outcome {
-            to_http2,
-            to_dubbo: mem::take(translator.to_dubbo()),
-            waiting: !translator.to_http2().is_empty(),
-            events: translator.events().collect(),
-            deadline: translator.next_deadline(),
-            wants_dubbo: translator.wants_dubbo(),
-            close: translator.closing().cloned(),
-        })
+        Some(translator.outcome(writing))
     }
 
     /// What is left to do once the bytes are where they belong.
     fn settle(&self, envoy: &Envoy<'_>, outcome: &Outcome, writing: bool) {
         outcome.events.iter().for_each(|event| envoy.count(*event));
-        self.wants_dubbo.set(outcome.wants_dubbo);
+        self.wants_dubbo.set(outcome.wants_more);
         self.stop_or_go_on(envoy);
         let Some(scheduler) = envoy.scheduler else {
             return;
@@ -143,12 +252,8 @@ impl Translate {
         if later && !self.flushing.replace(true) {
             scheduler.commit(FLUSH);
         }
-        if !writing && outcome.close.is_none() && envoy.share.is_over(self.worker_bytes) {
-            // Waiting would not help: all the others may be waiting too.
-            envoy.count(Event::Count(Counter::ConnectionsOverLimit, 1));
-            self.closed.set(true);
-            envoy.filter.close(false);
-        }
+        // Waiting would not help: all the others may be waiting too.
+        worker::relieve(self.worker_bytes, |holder| holder.commit(OVER));
         if let Some(reason) = &outcome.close
             && !writing
             && !self.closed.replace(true)
@@ -169,10 +274,17 @@ impl Translate {
         }
     }
 
-    fn write_to_client(envoy: &Envoy<'_>, bytes: &[u8]) {
-        if !bytes.is_empty() {
-            envoy.count(Event::Count(Counter::BytesOut, bytes.len() as u64));
-            envoy.filter.inject_write(bytes);
+    fn write_to_client(envoy: &Envoy<'_>, outcome: &Outcome) {
+        if !outcome.to_client.is_empty() {
+            Self::count_out(envoy, outcome);
+            envoy.filter.inject_write(&outcome.to_client);
+        }
+    }
+
+    fn count_out(envoy: &Envoy<'_>, outcome: &Outcome) {
+        if outcome.is_dubbo {
+            let length = outcome.to_client.len() as u64;
+            envoy.count(Event::Count(Counter::BytesOut, length));
         }
     }
 }
@@ -184,16 +296,18 @@ impl Part for Translate {
         let outcome = self.step(false, |translator| {
             length = envoy.filter.lend_read(|bytes| {
                 provoke(bytes);
-                translator.from_dubbo(bytes);
+                translator.client_sent(bytes);
             });
         });
         let Some(outcome) = outcome else {
             let unknown = matches!(*self.speech.borrow(), Speech::Unknown(_));
             return if unknown { STOP_ITERATION } else { CONTINUE };
         };
-        envoy.count(Event::Count(Counter::BytesIn, length as u64));
-        envoy.filter.replace_read(length, &outcome.to_http2);
-        Self::write_to_client(envoy, &outcome.to_dubbo);
+        if outcome.is_dubbo {
+            envoy.count(Event::Count(Counter::BytesIn, length as u64));
+        }
+        envoy.filter.replace_read(length, &outcome.to_envoy);
+        Self::write_to_client(envoy, &outcome);
         self.settle(envoy, &outcome, false);
         CONTINUE
     }
@@ -203,14 +317,11 @@ impl Part for Translate {
         let outcome = self.step(true, |translator| {
             length = envoy
                 .filter
-                .lend_write(|bytes| translator.from_http2(bytes));
+                .lend_write(|bytes| translator.envoy_sent(bytes));
         });
         if let Some(outcome) = outcome {
-            envoy.filter.replace_write(length, &outcome.to_dubbo);
-            envoy.count(Event::Count(
-                Counter::BytesOut,
-                outcome.to_dubbo.len() as u64,
-            ));
+            envoy.filter.replace_write(length, &outcome.to_client);
+            Self::count_out(envoy, &outcome);
             self.settle(envoy, &outcome, true);
         }
         CONTINUE
@@ -225,13 +336,27 @@ impl Part for Translate {
             return;
         }
         if let Some(outcome) = self.step(false, |_| ()) {
-            Self::write_to_client(envoy, &outcome.to_dubbo);
-            if !outcome.to_http2.is_empty() {
-                envoy.filter.inject_read(&outcome.to_http2);
+            Self::write_to_client(envoy, &outcome);
+            if !outcome.to_envoy.is_empty() {
+                envoy.filter.inject_read(&outcome.to_envoy);
             }
             // What the manager made of it while it read has been told by `write`.
             self.settle(envoy, &outcome, false);
+            return;
         }
+        let is_unknown = matches!(*self.speech.borrow(), Speech::Unknown(_));
+        if is_unknown
+            && self
+                .undecided_until
+                .get()
+                .is_some_and(|at| at <= timer::now())
+        {
+            self.cut(envoy, Counter::ConnectionsHalfFrame);
+        }
+    }
+
+    fn over_limit(&self, envoy: &Envoy<'_>) {
+        self.cut(envoy, Counter::ConnectionsOverLimit);
     }
 
     fn unread(&self, envoy: &Envoy<'_>, too_much: bool) {

@@ -7,6 +7,9 @@
 //! | attachments of the list | set; removed only if a seal of ours says that they were there |
 //! | `:path` | refused |
 //! | anything else | nothing |
+//!
+//! Where no seal of ours says that a header was there, a missing version or group that the call has is
+//! refused: a policy that looked at the headers would have judged another call than the provider gets.
 
 use std::borrow::Cow;
 
@@ -52,14 +55,15 @@ pub fn write_back<'a, 'h>(
     let head = frame.head();
     let refuse = |why: Why| why.refuse(head);
     super::check_head(head, config).map_err(refuse)?;
-    let whole = match verdict(head, headers.clone(), config) {
+    let missing = match verdict(head, headers.clone(), config) {
         Verdict::Untouched => return Ok(None),
-        Verdict::Changed { whole } => whole,
-        Verdict::Foreign => false,
+        Verdict::Changed { whole: true } => Missing::Removed,
+        Verdict::Changed { whole: false } => Missing::NeverThere,
+        Verdict::Foreign => Missing::Unknown,
     };
     let arrived = Arrived::of(headers, config);
     match Request::parse(head, frame.body(), &config.frames) {
-        Ok(request) => arrived.patch(head, &request, whole, config),
+        Ok(request) => arrived.patch(head, &request, missing, config),
         Err(error) if error.kind() != ErrorKind::Unsupported => Err(Why::malformed(error)),
         Err(_) if config.unreadable == Unreadable::Refuse => Err(Why::new(
             Class::Unreadable,
@@ -68,6 +72,17 @@ pub fn write_back<'a, 'h>(
         Err(_) => arrived.unreadable(head, config).map(|()| None),
     }
     .map_err(refuse)
+}
+
+/// What it means that a header is not there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Missing {
+    /// We sent it, and somebody took it away.
+    Removed,
+    /// We did not send all there is.
+    NeverThere,
+    /// Who sent these headers, and which, is not known.
+    Unknown,
 }
 
 /// What the seal among these headers says of them.
@@ -120,16 +135,16 @@ impl<'h> Arrived<'h> {
         &self,
         head: &FrameHead,
         request: &Request<'a>,
-        whole: bool,
+        missing: Missing,
         config: &Config,
     ) -> Result<Option<Patch<'a>>, Why> {
         let mut seen = Seen::default();
         let told = Told::of_request(request, config, &mut seen)?;
         self.check_path(&told)?;
         let mut changes = Changes::default();
-        self.service(&told, request, whole, &mut changes)?;
+        self.service(&told, request, missing, &mut changes)?;
         self.set_attachments(&told, request, config, &mut changes)?;
-        if whole {
+        if missing == Missing::Removed {
             self.remove_attachments(&told, request, config, &mut changes);
         }
         changes.patch(head, request, config)
@@ -154,12 +169,13 @@ impl<'h> Arrived<'h> {
         &self,
         told: &Told<'_>,
         request: &Request<'_>,
-        whole: bool,
+        missing: Missing,
         changes: &mut Changes,
     ) -> Result<(), Why> {
         let version = one(names::VERSION, &self.version)?
             .map(|v| if v == NO_VERSION { "".into() } else { v });
-        if let Some(version) = changed(version, told.words.version.as_deref(), whole) {
+        let told_version = told.words.version.as_deref();
+        if let Some(version) = changed(names::VERSION, version, told_version, missing)? {
             let version = if version.is_empty() {
                 NO_VERSION.into()
             } else {
@@ -170,11 +186,9 @@ impl<'h> Arrived<'h> {
             }
             changes.version = Some(version.into_owned());
         }
-        if let Some(group) = changed(
-            one(names::GROUP, &self.group)?,
-            told.words.group.as_deref(),
-            whole,
-        ) {
+        let group = one(names::GROUP, &self.group)?;
+        let told_group = told.words.group.as_deref();
+        if let Some(group) = changed(names::GROUP, group, told_group, missing)? {
             changes.push(
                 "group",
                 Some(&*group).filter(|group| !group.is_empty()),
@@ -282,16 +296,24 @@ fn one<'h>(name: &'static str, values: &[&'h [u8]]) -> Result<Option<Cow<'h, str
 
 /// What is wanted instead of what the call says, if that is something else.
 fn changed<'h>(
+    name: &str,
     arrived: Option<Cow<'h, str>>,
     told: Option<&str>,
-    whole: bool,
-) -> Option<Cow<'h, str>> {
+    missing: Missing,
+) -> Result<Option<Cow<'h, str>>, Why> {
     let told = told
         .and_then(|told| decode_text(told.as_bytes()))
         .unwrap_or_default();
-    match arrived {
-        Some(arrived) => (arrived != told).then_some(arrived),
-        None => (whole && !told.is_empty()).then_some(Cow::Borrowed("")),
+    match (arrived, missing) {
+        (Some(arrived), _) => Ok((arrived != told).then_some(arrived)),
+        (None, _) if told.is_empty() => Ok(None),
+        (None, Missing::Removed) => Ok(Some(Cow::Borrowed(""))),
+        (None, Missing::NeverThere) => Ok(None),
+        (None, Missing::Unknown) => {
+            let told = cut(&told);
+            let text = format!("the call says `{told}`, and there is no `{name}` that says so");
+            Err(Why::new(Class::BadHeader, text))
+        }
     }
 }
 

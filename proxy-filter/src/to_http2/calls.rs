@@ -123,12 +123,12 @@ impl DubboToHttp2 {
 
     fn send_one_queued(&mut self, queued: &Queued) {
         let config = Arc::clone(&self.config);
+        // It was read before, so it can be read; were it not so, its caller should know.
         let Ok(Some(frame)) = Frame::parse(&queued.frame, &config.frames) else {
-            return;
+            return self.fail_one_queued(queued, "the call could not be read again");
         };
-        // It was read before, so it can be read.
         let Ok(call) = self.headers_of(&frame) else {
-            return;
+            return self.fail_one_queued(queued, "the call could not be read again");
         };
         if queued.deadline.is_some_and(|deadline| deadline <= self.now) {
             self.forget(&call);
@@ -149,13 +149,55 @@ impl DubboToHttp2 {
     pub(super) fn fail_queued(&mut self, why: &str) {
         while let Some(queued) = self.queue.pop_front() {
             self.queued_bytes -= queued.frame.len();
-            if let Ok(Some(head)) = FrameHead::parse(&queued.frame) {
-                let call = Call::of_head(&head);
-                self.forget(&call);
-                let text = format!("dubbo-mesh: {why}");
-                let reply = call.error(Status::SERVER_ERROR, &text);
-                self.tell(&reply);
-            }
+            self.fail_one_queued(&queued, why);
         }
+    }
+
+    fn fail_one_queued(&mut self, queued: &Queued, why: &str) {
+        if let Ok(Some(head)) = FrameHead::parse(&queued.frame) {
+            let call = Call::of_head(&head);
+            self.forget(&call);
+            let text = format!("dubbo-mesh: {why}");
+            let reply = call.error(Status::SERVER_ERROR, &text);
+            self.tell(&reply);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use dubbo_codec::{Limits, Outcome, Response};
+
+    use super::*;
+    use crate::config::Config;
+    use crate::recorded::{self, frame};
+
+    /// A call whose body is no longer what it was when it was admitted.
+    #[test]
+    fn a_queued_call_that_cannot_be_read_again_is_answered() {
+        let mut half = DubboToHttp2::new(Arc::new(Config::default()), 0);
+        let settings = [0, 0, 6, 4, 0, 0, 0, 0, 0, 0, 3, 0, 0, 0, 0];
+        half.from_http2(&settings);
+        half.from_dubbo(&recorded::request("3.3.6", "hello"));
+        let queued = &mut half.queue[0];
+        queued.frame[FrameHead::LEN..].fill(0x01);
+        let head = FrameHead::parse(&queued.frame).unwrap().unwrap();
+        half.from_http2(&[0, 0, 6, 4, 0, 0, 0, 0, 0, 0, 3, 0, 0, 0, 9]);
+        let answer = frame(half.to_dubbo());
+        assert_eq!(
+            (answer.head().id, answer.head().status),
+            (head.id, Status::SERVER_ERROR)
+        );
+        let response = Response::parse(answer.head(), answer.body(), &Limits::default()).unwrap();
+        let Outcome::Failed(Some(text)) = response.outcome() else {
+            panic!("{:?}", response.outcome())
+        };
+        assert_eq!(text, "dubbo-mesh: the call could not be read again");
+        assert_eq!(
+            (half.ids.len(), half.queue.len(), half.queued_bytes),
+            (0, 0, 0)
+        );
     }
 }

@@ -92,6 +92,11 @@ impl Intake {
         self.held.len() == len
     }
 
+    /// The last byte that came was not the last of a frame.
+    pub(crate) const fn is_partial(&self) -> bool {
+        self.held() > 0 || self.skip > 0
+    }
+
     /// Bytes of an unfinished frame that are held.
     pub(crate) const fn held(&self) -> usize {
         if self.taken { 0 } else { self.held.len() }
@@ -132,6 +137,7 @@ mod tests {
             }
             let expected = [HEARTBEAT, &LONG_CALL[..16], CALL, &LONG_EVENT[..16], CALL];
             assert_eq!(found, expected, "{size}");
+            assert!(!intake.is_partial());
         }
     }
 

@@ -379,6 +379,44 @@ async fn long_calls_are_routed_without_attachments_where_that_is_configured() {
 }
 
 #[test]
+fn half_a_frame_is_waited_for_so_long_and_no_longer() {
+    let counted = |half: &mut DubboToHttp2| {
+        let count = Event::Count(Counter::ConnectionsHalfFrame, 1);
+        half.events().filter(|event| *event == count).count()
+    };
+    let patient = |text: &str| Arc::new(Config::parse(text.as_bytes()).unwrap());
+    let call = region(1, "eu", 1000);
+    for cut in [1, 15, 16, 500, call.len() - 1] {
+        let mut half = DubboToHttp2::new(patient(r#"{"half_frame_ms":1000}"#), 0);
+        half.from_dubbo(&call);
+        assert_eq!(half.next_deadline(), None);
+        half.at(5000);
+        half.from_dubbo(&call[..cut]);
+        assert_eq!(half.next_deadline(), Some(6000), "{cut}");
+        half.at(5999);
+        // While nobody reads, nobody can finish it.
+        half.not_read(5999);
+        half.at(6500);
+        assert_eq!((half.next_deadline(), half.closing()), (Some(6999), None));
+        half.at(6999);
+        assert_eq!(half.closing(), Some(&Close::HalfFrame));
+        assert_eq!((counted(&mut half), half.next_deadline()), (1, None));
+    }
+    // Each byte is a sign of life, and the end is the end.
+    let mut half = DubboToHttp2::new(patient(r#"{"half_frame_ms":1000}"#), 0);
+    for (n, byte) in call.iter().enumerate() {
+        half.at(n as u64 * 999);
+        half.from_dubbo(&[*byte]);
+    }
+    half.at(u64::MAX / 2);
+    assert_eq!(counted(&mut half), 0);
+    assert_eq!(half.closing(), None);
+    let mut half = DubboToHttp2::new(patient(r#"{"half_frame_ms":0}"#), 0);
+    half.from_dubbo(&call[..20]);
+    assert_eq!(half.next_deadline(), None);
+}
+
+#[test]
 fn what_is_not_dubbo_closes() {
     let config = Arc::new(Config::default());
     let mut translator = DubboToHttp2::new(config, 0);

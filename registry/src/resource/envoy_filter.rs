@@ -43,7 +43,7 @@ pub fn render(mesh: &Mesh) -> Vec<Object<EnvoyFilter>> {
     objects.extend(each(&callers, CALLERS, installation, |namespace, _| {
         let mut patches = Patches::new(installation);
         for port in listed(&http2, namespace) {
-            patches.caller(port);
+            patches.caller(port, mesh.ports.except(port));
             if installation.cluster_match == ClusterMatch::Port {
                 patches.cluster_of_port(port);
             }

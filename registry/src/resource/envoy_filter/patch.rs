@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use ipnet::IpNet;
 use serde_json::{Map, Value, json};
 
 use crate::installation::{Installation, METADATA_KEY, Upstream};
@@ -46,7 +47,7 @@ impl<'a> Patches<'a> {
 
     /// A caller's listener of this port: Dubbo is made h2c for istiod's own chain, and HTTP/2 in
     /// front of its connection manager. What is not published goes where the caller dialled.
-    pub(super) fn caller(&mut self, port: u16) {
+    pub(super) fn caller<'n>(&mut self, port: u16, except: impl Iterator<Item = &'n IpNet>) {
         // By name: by number it would also be put into the listener of everything else.
         let listener = || ListenerMatch {
             name: format!("0.0.0.0_{port}"),
@@ -60,7 +61,7 @@ impl<'a> Patches<'a> {
             ApplyTo::ListenerFilter,
             ObjectTypes::Listener(listener()),
             Operation::InsertFirst,
-            self.sniff(),
+            self.sniff(except),
         );
         self.outbound(
             ApplyTo::NetworkFilter,
@@ -226,12 +227,17 @@ impl<'a> Patches<'a> {
         });
     }
 
-    fn sniff(&self) -> Option<Map<String, Value>> {
+    fn sniff<'n>(&self, except: impl Iterator<Item = &'n IpNet>) -> Option<Map<String, Value>> {
         let message =
             "envoy.extensions.filters.listener.dynamic_modules.v3.DynamicModuleListenerFilter";
+        let mut options = self.installation.options.clone();
+        let except: Vec<Value> = except.map(|net| net.to_string().into()).collect();
+        if !except.is_empty() {
+            options.insert("except".into(), Value::Array(except));
+        }
         Some(object(json!({
             "name": "dubbo_sniff",
-            "typed_config": typed(message, named("filter_name", "dubbo_sniff", "filter_config", &self.installation.options)),
+            "typed_config": typed(message, named("filter_name", "dubbo_sniff", "filter_config", &options)),
         })))
     }
 

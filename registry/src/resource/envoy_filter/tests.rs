@@ -10,6 +10,7 @@ fn list(ports: &[&str], namespaces: &[&str]) -> PortList {
     PortList {
         ports: ports.iter().map(|p| p.parse().unwrap()).collect(),
         namespaces: namespaces.iter().map(|n| (*n).into()).collect(),
+        except: Vec::new(),
     }
 }
 
@@ -134,6 +135,35 @@ fn a_callers_port_is_sniffed_translated_and_goes_out_as_dubbo() {
         shown(&objects),
         [("shop/dubbo-mesh-callers".to_owned(), expected)]
     );
+}
+
+/// Connections to a callback provider stay what they are; of the other parts nothing is different.
+#[test]
+fn addresses_that_are_left_alone_are_the_sniffs_business() {
+    let options = json!({"deadline": false}).as_object().unwrap().clone();
+    let installation = Installation {
+        options,
+        ..Installation::default()
+    };
+    let plain = list(&["20880", "20881"], &["shop"]);
+    let http2 = |ports: &[&str], except: &[&str]| PortList {
+        except: except.iter().map(|net| net.parse().unwrap()).collect(),
+        ..list(ports, &["shop"])
+    };
+    let excepted = [
+        http2(&["20880"], &["10.0.3.0/24", "10.0.4.7/32"]),
+        http2(&["20881"], &[]),
+    ];
+    let of = |lists: &[PortList]| shown(&render(&mesh(lists, installation.clone())));
+    let mut expected = of(&[plain]);
+    let sniff = &mut expected[0].1[0]["patch"]["value"]["typed_config"]["filter_config"];
+    assert_eq!(
+        sniff["value"],
+        json!({"deadline": false}),
+        "it has the options of all parts"
+    );
+    sniff["value"] = json!({"deadline": false, "except": ["10.0.3.0/24", "10.0.4.7/32"]});
+    assert_eq!(of(&excepted), expected);
 }
 
 #[test]
