@@ -97,8 +97,12 @@ filter: {{}}\n",
         let shop = sidecar("caller", "shop", &caller, &authority).await;
         let pay = sidecar("inside", "pay", &inside, &authority).await;
         let _inside = provider("inside", &inside).await;
-        let both = [&inside, &bare].map(|pod| format!("{}:20880", pod.address()));
-        becomes("both providers", both.to_vec(), async || {
+        // Both ports of both: an endpoint is called on its own port, whatever port of the service.
+        let all = [&inside, &bare].map(|pod| {
+            let address = pod.address();
+            [20880, 20890].map(|port| format!("{address}:{port}"))
+        });
+        becomes("both providers", all.concat(), async || {
             shop.envoy.endpoints(OUTBOUND).await
         })
         .await;
