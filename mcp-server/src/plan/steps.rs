@@ -64,7 +64,7 @@ fn changes(port: u16, namespaces: &[Arc<str>], mesh: &Mesh) -> Vec<String> {
 /// are such connections: so the lists are left in this order.
 pub(super) fn undo(port: u16, namespaces: &[Arc<str>], mesh: &Mesh) -> Vec<String> {
     let before = mesh.ports.clone().without_http2(port);
-    let list = list(&[port].into(), namespaces);
+    let list = list(&[port].into(), namespaces, &[]);
     vec![
         format!(
             "Bypass: add {list} to `filter.bypass`, `dubbo-mesh check`, and start `dubbo-mesh serve` \
