@@ -259,7 +259,7 @@ fn a_drained_connection_ends_when_its_time_is_over_and_not_with_a_call() {
         for consumer in [&idle, &busy] {
             assert_eq!(consumer.call(&greet).await, answered("Ann"));
         }
-        let told = std::time::Instant::now();
+        let told = Instant::now();
         assert_eq!(&idle.other().await.unwrap()[16..], b"\x01R");
         assert_eq!(&busy.other().await.unwrap()[16..], b"\x01R");
         assert_eq!(idle.other().await, None, "the connection ends");

@@ -7,6 +7,8 @@
 //! ```
 
 mod away;
+mod mixed;
+mod production;
 mod switch;
 
 use std::cell::Cell;

@@ -240,7 +240,7 @@ impl Istiod {
     }
 
     /// Ends it as an operator would.
-    pub async fn stop(mut self) {
+    pub async fn stop(&mut self) {
         self.process.terminate(STOP).await;
     }
 

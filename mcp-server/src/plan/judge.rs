@@ -150,7 +150,7 @@ impl Evidence<'_> {
             },
             sections,
             steps: steps::steps(number, &namespaces, self.mesh),
-            undo: steps::undo(number, self.mesh),
+            undo: steps::undo(number, &namespaces, self.mesh),
             namespaces,
         }
     }

@@ -60,19 +60,29 @@ fn changes(port: u16, namespaces: &[Arc<str>], mesh: &Mesh) -> Vec<String> {
     steps
 }
 
-/// How to switch `port` back.
-pub(super) fn undo(port: u16, mesh: &Mesh) -> Vec<String> {
+/// How to switch `port` back. Calls on open connections need routes and a cluster for as long as there
+/// are such connections: so the lists are left in this order.
+pub(super) fn undo(port: u16, namespaces: &[Arc<str>], mesh: &Mesh) -> Vec<String> {
     let before = mesh.ports.clone().without_http2(port);
+    let list = list(&[port].into(), namespaces, &[]);
     vec![
         format!(
-            "Write `ports: {{http2: {}}}`, `dubbo-mesh check`, and start `dubbo-mesh serve` anew. The \
-             services are TCP again and 0.0.0.0_{port} goes: new connections pass through as before, \
-             open ones when Envoy has drained them.",
+            "Bypass: add {list} to `filter.bypass`, `dubbo-mesh check`, and start `dubbo-mesh serve` \
+             anew. From then on each call goes where its SDK dialled, on open connections too, and no \
+             connection closes. See that the requests of `dubbo-original-dst` grow and those of \
+             `outbound|{port}||….dubbo` do not."
+        ),
+        format!(
+            "At a quiet time write `ports: {{http2: {}}}` besides, `dubbo-mesh check`, and start \
+             `dubbo-mesh serve` anew. The services are TCP again and 0.0.0.0_{port} goes: new \
+             connections pass through as before, open ones are closed by the sidecar within its drain \
+             time, which may cost calls until the SDK has connected anew.",
             lists(&before)
         ),
         format!(
-            "See that it holds: `istioctl proxy-config listeners POD --port {port}` shows no 0.0.0.0. \
-             Only then take the filter's module away, if you want to."
+            "When the drain time is over (`istioctl proxy-config listeners POD --port {port}` shows no \
+             0.0.0.0), take {list} off `filter.bypass`. Only then take the filter's module away, if you \
+             want to."
         ),
     ]
 }

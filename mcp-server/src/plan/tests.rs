@@ -136,7 +136,11 @@ fn a_plain_registry_changes_nothing() {
         &["shop".into()],
         &Config::from_text(KNOWN).unwrap().mesh,
     );
-    let undo = steps::undo(20880, &Config::from_text(KNOWN).unwrap().mesh);
+    let undo = steps::undo(
+        20880,
+        &["shop".into()],
+        &Config::from_text(KNOWN).unwrap().mesh,
+    );
     let narrower = plan.ports[0].sections.clone();
     let expected = Plan {
         ports: vec![Port {
@@ -659,7 +663,10 @@ fn a_step_says_what_to_write_with_all_that_stands_there() {
     ] {
         assert!(steps.contains(part), "{part}\n{steps}");
     }
-    let undo = steps::undo(20880, &config.mesh).join("\n");
+    let undo = steps::undo(20880, &["shop".into()], &config.mesh);
+    let bypass = "add {ports: [20880], namespaces: [shop]} to `filter.bypass`";
+    assert!(undo[0].contains(bypass), "{undo:?}");
+    let undo = undo.join("\n");
     let back = "`ports: {http2: [{ports: [20881, 20882], namespaces: [shop]}]}`";
     assert!(undo.contains(back), "{undo}");
     let listed = steps::steps(20881, &["shop".into()], &config.mesh);

@@ -165,8 +165,9 @@ pub struct SubFilterMatch {
 /// `EnvoyFilter.RouteConfigurationMatch`.
 #[derive(Clone, PartialEq, Message, Serialize)]
 pub struct RouteConfigurationMatch {
-    /// A virtual host of it.
+    /// A virtual host of it; all of them if there is none.
     #[prost(message, optional, tag = "4")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub vhost: Option<VirtualHostMatch>,
     /// Its name.
     #[prost(string, tag = "5")]

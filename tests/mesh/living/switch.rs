@@ -16,6 +16,7 @@ filter: {options: {drain_ms: 4000}, bypass: [{ports: [20880], namespaces: [shop]
 const LEAVING: &str = "
 filter: {options: {drain_ms: 4000}, bypass: [{ports: [20880], namespaces: [shop]}]}
 ";
+const OBSERVE: &str = "filter: {observe: [{ports: [20880], namespaces: [shop]}]}\n";
 const LISTENER: &str = "0.0.0.0_20880";
 
 async fn callers(mesh: &Living) -> Vec<Caller> {
@@ -26,10 +27,44 @@ async fn callers(mesh: &Living) -> Vec<Caller> {
     callers
 }
 
+/// Connections that close cost a caller what its SDK loses until it has connected anew: a second or two
+/// in which it does not call where it did. Then all is well.
+fn assert_few_lost(callers: &mut [Caller]) {
+    for caller in callers {
+        let (lost, all) = (caller.lost(), caller.answers.len());
+        assert!(lost.len() <= 40 && lost.len() < all, "{lost:?}");
+        caller.answers.clear();
+    }
+}
+
 async fn drained(mesh: &Living) {
     mesh.page_has("/listeners", LISTENER, false).await;
     let draining = "listener_manager.total_listeners_draining: 0\n";
     mesh.page_has("/stats", draining, true).await;
+}
+
+/// The first step of a trial: calls pass as they did, and are counted.
+#[test]
+fn observed_calls_pass_as_they_did() {
+    isolated(async || {
+        let mut mesh = Living::start(OBSERVE).await;
+        let mut calling = callers(&mesh).await;
+        rounds(&mut calling, 5).await;
+        assert_none_lost(&calling);
+        let counted = "dynamicmodulescustom.dubbo.requests.two_way";
+        assert_eq!(mesh.stats([counted, ROUTED]).await, [15, 0]);
+        // What it would mean to end that: the listener of all that passes is another one.
+        meanwhile(&mut calling, async {
+            mesh.configure(TCP).await;
+            mesh.page_has("/config_dump", "dubbo_observe", false).await;
+            let draining = "listener_manager.total_filter_chains_draining: 0\n";
+            mesh.page_has("/stats", draining, true).await;
+        })
+        .await;
+        assert_few_lost(&mut calling);
+        rounds(&mut calling, 3).await;
+        assert_none_lost(&calling);
+    });
 }
 
 #[test]
@@ -76,12 +111,8 @@ fn a_port_is_switched_there_and_back_and_no_call_is_lost() {
             drained(&mesh).await;
         })
         .await;
-        for caller in &mut calling {
-            let (version, lost) = (caller.version.number(), caller.lost());
-            eprintln!("{version}: {} lost of {}", lost.len(), caller.answers.len());
-            eprintln!("  {:?}", lost.first());
-            caller.answers.clear();
-        }
+        assert_none_lost(&calling[..3]);
+        assert_few_lost(&mut calling);
         meanwhile(&mut calling, async {
             mesh.configure(TCP).await;
             mesh.page_has("/config_dump", "dubbo-original-dst", false)
