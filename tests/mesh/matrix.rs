@@ -210,7 +210,13 @@ async fn shown(
         };
         let since = end();
         let settings = trial.reference(place, dialled);
-        let outcomes = caller.consumer(trial.row.consumer).all(&settings).await;
+        let mut outcomes = caller.consumer(trial.row.consumer).all(&settings).await;
+        if trial.protocol == Some(Protocol::Triple) {
+            outcomes = outcomes
+                .iter()
+                .map(|one| unified::without_headers_of_envoy(one))
+                .collect();
+        }
         let wrong = way(&trial, caller, dialled, since).await;
         all.push(Shown {
             trial,
@@ -229,7 +235,7 @@ async fn way(trial: &Trial, caller: &Caller, dialled: SocketAddr, since: usize) 
         protocol,
     } = trial;
     let at_caller = match protocol {
-        Some(Protocol::Triple) => unified::at_caller(),
+        Some(Protocol::Triple) => unified::at_caller(row.consumer),
         _ => expected::at_caller(row, place),
     };
     let callers = (caller.name.to_owned(), dialled, at_caller);

@@ -45,10 +45,10 @@ pub(super) fn trials() -> Vec<Trial> {
     trials
 }
 
-/// What the caller's sidecar sees of Triple: requests that say which address they are for. There is no
-/// `$echo` in it.
-pub(super) fn at_caller() -> Seen {
-    let methods = [
+/// What the caller's sidecar sees of Triple: requests that say which address they are for. 3.2 cannot
+/// ask for `$echo`.
+pub(super) fn at_caller(consumer: DubboVersion) -> Seen {
+    let mut methods = vec![
         "$invoke",
         "attachments",
         "breakDown",
@@ -60,6 +60,9 @@ pub(super) fn at_caller() -> Seen {
         "reject",
         "say",
     ];
+    if consumer == DubboVersion::V3_3 {
+        methods.push("$echo");
+    }
     let path = |method: &&str| format!("/com.acme.Sampler/{method}");
     Seen {
         clusters: one("PassthroughCluster"),
@@ -75,4 +78,20 @@ pub(super) fn outcomes(row: &Combination) -> Vec<String> {
     let mut outcomes = expected::outcomes(row);
     outcomes.retain(|line| !others.iter().any(|other| line.starts_with(other)));
     outcomes
+}
+
+/// An outcome without what Envoy adds to every HTTP request, which Triple shows as attachments.
+pub(super) fn without_headers_of_envoy(outcome: &str) -> String {
+    let is_envoys = |part: &&str| {
+        let [envoy, proto, id] = ["x-envoy-", "x-forwarded-proto=", "x-request-id="];
+        part.starts_with(envoy) || part.starts_with(proto) || part.starts_with(id)
+    };
+    let Some((attachments, answer)) = outcome.split_once('}') else {
+        return outcome.to_owned();
+    };
+    let parts: Vec<&str> = attachments
+        .split(", ")
+        .filter(|part| !is_envoys(part))
+        .collect();
+    format!("{}}}{answer}", parts.join(", "))
 }
