@@ -67,7 +67,7 @@ fn every_version_calls_every_other_as_without_the_mesh() {
             shown(filtered, trials(End::Filter), &virtual_addresses),
         );
         let all: Vec<Shown> = bare.into_iter().chain(plain).chain(filtered).collect();
-        assert_eq!(all.len(), TABLE.len() + 7);
+        assert_eq!(all.len(), TABLE.len() + 8);
         let wrong: Vec<String> = all.iter().flat_map(|one| one.against(&direct)).collect();
         assert!(wrong.is_empty(), "{}", wrong.join("\n"));
         assert_eq!(complaints(&stage.istiod), [""; 0]);
@@ -119,11 +119,16 @@ impl Trial {
             ("group", place.group.clone()),
             ("timeout", "20000".to_owned()),
         ];
-        if self.row.dials == Dials::Service {
-            settings.push(("url", format!("dubbo://{dialled}/{}", stage::INTERFACE)));
+        let scheme = match (self.protocol, self.row.dials) {
+            (Some(Protocol::Triple), _) => Some("tri"),
+            (_, Dials::Service) => Some("dubbo"),
+            (_, Dials::Provider) => None,
+        };
+        if let Some(scheme) = scheme {
+            settings.push(("url", format!("{scheme}://{dialled}/{}", stage::INTERFACE)));
         }
-        if let Some(protocol) = self.protocol {
-            settings.push(("protocol", protocol.name().to_owned()));
+        if self.protocol == Some(Protocol::Dubbo) {
+            settings.push(("protocol", "dubbo".to_owned()));
         }
         // Older ones know of one serialization, which is the provider's: hessian2.
         if matches!(self.row.consumer, DubboVersion::V3_2 | DubboVersion::V3_3) {
@@ -154,7 +159,7 @@ impl Shown {
             .map(|what| format!("{name}: {what}"))
             .collect();
         let expected = match self.trial.protocol {
-            Some(Protocol::Triple) => Vec::new(),
+            Some(Protocol::Triple) => unified::outcomes(&self.trial.row),
             _ => expected::outcomes(&self.trial.row),
         };
         wrong.extend(differences(&expected, &self.outcomes).map(|line| format!("{name}: {line}")));
@@ -205,7 +210,13 @@ async fn shown(
         };
         let since = end();
         let settings = trial.reference(place, dialled);
-        let outcomes = caller.consumer(trial.row.consumer).all(&settings).await;
+        let mut outcomes = caller.consumer(trial.row.consumer).all(&settings).await;
+        if trial.protocol == Some(Protocol::Triple) {
+            outcomes = outcomes
+                .iter()
+                .map(|one| unified::without_headers_of_envoy(one))
+                .collect();
+        }
         let wrong = way(&trial, caller, dialled, since).await;
         all.push(Shown {
             trial,
@@ -224,7 +235,7 @@ async fn way(trial: &Trial, caller: &Caller, dialled: SocketAddr, since: usize) 
         protocol,
     } = trial;
     let at_caller = match protocol {
-        Some(Protocol::Triple) => unified::at_caller(),
+        Some(Protocol::Triple) => unified::at_caller(row.consumer),
         _ => expected::at_caller(row, place),
     };
     let callers = (caller.name.to_owned(), dialled, at_caller);

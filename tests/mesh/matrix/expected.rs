@@ -127,14 +127,14 @@ pub(super) fn outcomes(row: &Combination) -> Vec<String> {
              {loose}, price=null, sent=null, stamps=[one, {at}], weights={{}}}}"
         ),
         "generic-exception THROWN generic com.acme.Rejected: no".to_owned(),
-        "unknown-method THROWN RpcException 1".to_owned(),
+        "unknown-method THROWN RpcException 1 by RemotingException".to_owned(),
     ]
 }
 
 /// The future of 2.6 wraps what the method declares.
 fn async_exception(consumer: DubboVersion) -> String {
     let thrown = match consumer {
-        DubboVersion::V2_6 => "RpcException 0 by com.acme.Rejected",
+        DubboVersion::V2_6 => "RpcException 0 by Rejected",
         _ => "com.acme.Rejected: later",
     };
     format!("async-exception THROWN {thrown}")

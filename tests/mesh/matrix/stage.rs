@@ -38,7 +38,7 @@ pub(super) struct Stage {
     pub(super) callers: [Caller; 3],
     pub(super) istiod: Istiod,
     pub(super) mesh: DubboMesh,
-    _providers: Vec<(Pod, Provider)>,
+    _providers: Vec<(Pod, Vec<Provider>)>,
     _zookeeper: ZooKeeper,
 }
 
@@ -104,10 +104,12 @@ impl Stage {
             let Some(pod) = &caller.sidecar else { continue };
             becomes("all endpoints are known", true, async || {
                 let clusters = pod.envoy.page("/clusters").await?;
+                let unified = [DubboVersion::V3_2, DubboVersion::V3_3].map(Place::unified);
                 let known = |place: &Place| {
                     clusters.contains(&format!("{}::{}::", place.outbound(), place.address))
                 };
-                let missing = places().into_iter().filter(|place| !known(place));
+                let all = places().into_iter().chain(unified);
+                let missing = all.filter(|place| !known(place));
                 let missing: Vec<String> = missing.map(|place| place.outbound()).collect();
                 if missing.is_empty() {
                     Ok(true)
@@ -120,14 +122,11 @@ impl Stage {
     }
 }
 
-/// Where providers have to listen for the table, for a comparison without a mesh, and for Triple.
+/// Where providers have to listen for the table, and for a comparison without a mesh.
 fn places() -> Vec<Place> {
     let mut places: Vec<Place> = TABLE.iter().map(Place::of).collect();
     for version in DubboVersion::ALL {
         places.push(Place::at(version, End::Bare, Mode::Tcp, Mtls::Permissive));
-    }
-    for version in [DubboVersion::V3_2, DubboVersion::V3_3] {
-        places.push(Place::unified(version));
     }
     let mut seen = BTreeSet::new();
     places.retain(|place| seen.insert(place.group.clone()));
@@ -222,25 +221,34 @@ async fn provider(
     version: DubboVersion,
     network: Namespace,
     authority: &Authority,
-) -> (Pod, Provider) {
+) -> (Pod, Vec<Provider>) {
     let name = pod_name(version);
     let pod = sidecar(&name, "pay", network, true, authority).await;
     pod.network.bare_address(place::bare_host(version));
+    let places = places()
+        .into_iter()
+        .filter(|place| place.provider == version);
+    let mut providers = vec![settings(version, &pod, &places.collect::<Vec<_>>())];
+    if matches!(version, DubboVersion::V3_2 | DubboVersion::V3_3) {
+        // Alone: 3.3 does not answer Triple beside other ports of Dubbo.
+        let unified = settings(version, &pod, &[Place::unified(version)]);
+        providers.push(unified.set("protocol.0.extProtocol", "tri"));
+    }
+    let started = providers.into_iter().map(ProviderSettings::start);
+    (pod, join_all(started).await)
+}
+
+/// A provider with a service and a port for each place.
+fn settings(version: DubboVersion, pod: &Pod, places: &[Place]) -> ProviderSettings {
     let mut settings = ProviderSettings::new(version, registry())
         .named(version.number())
         .set("application.name", "acme-sampler")
         .inside(&pod.network);
-    if matches!(
-        version,
-        DubboVersion::V3_1 | DubboVersion::V3_2 | DubboVersion::V3_3
-    ) {
+    if !matches!(version, DubboVersion::V2_6 | DubboVersion::V2_7) {
         // An application as a whole has one address a protocol; this one has many.
         settings = settings.set("registry.registerMode", "interface");
     }
-    let places = places()
-        .into_iter()
-        .filter(|place| place.provider == version);
-    for (number, place) in places.enumerate() {
+    for (number, place) in places.iter().enumerate() {
         let service = Service::new(INTERFACE)
             .set("group", &place.group)
             .set("protocol", number);
@@ -249,9 +257,6 @@ async fn provider(
             .set(&format!("protocol.{number}.id"), format!("p{number}"))
             .set(&format!("protocol.{number}.host"), place.address.ip())
             .service(service);
-        if place.address.port() == place::UNIFIED {
-            settings = settings.set(&format!("protocol.{number}.extProtocol"), "tri");
-        }
     }
-    (pod, settings.start().await)
+    settings
 }

@@ -6,7 +6,7 @@ use support::DubboVersion;
 use super::Trial;
 use super::access::Seen;
 use super::combination::{Combination, Dials, End, Mode, Mtls, Serialization};
-use super::expected::one;
+use super::expected::{self, one};
 use super::place::Place;
 
 /// What a consumer asks the registry for.
@@ -16,27 +16,14 @@ pub(super) enum Protocol {
     Triple,
 }
 
-impl Protocol {
-    pub(super) fn name(self) -> &'static str {
-        match self {
-            Self::Dubbo => "dubbo",
-            Self::Triple => "tri",
-        }
-    }
-}
-
-/// Every pair of the versions that can, with each protocol. Consumers of 3.2 do not find the Triple of a
-/// provider of 3.3 in a registry, which has it in a parameter that they do not know.
+/// Every pair of the versions that can, with each protocol. The references of Triple have a URL: consumers of
+/// 3.2 do not find it in what a provider of 3.3 registers, which names it in a parameter.
 pub(super) fn trials() -> Vec<Trial> {
     let versions = [DubboVersion::V3_2, DubboVersion::V3_3];
     let mut trials = Vec::new();
     for consumer in versions {
         for provider in versions {
             for protocol in [Protocol::Dubbo, Protocol::Triple] {
-                let finds = (consumer, provider) != (DubboVersion::V3_2, DubboVersion::V3_3);
-                if protocol == Protocol::Triple && !finds {
-                    continue;
-                }
                 let row = Combination {
                     consumer,
                     provider,
@@ -58,10 +45,10 @@ pub(super) fn trials() -> Vec<Trial> {
     trials
 }
 
-/// What the caller's sidecar sees of Triple: requests that say which address they are for.
-pub(super) fn at_caller() -> Seen {
-    let methods = [
-        "$echo",
+/// What the caller's sidecar sees of Triple: requests that say which address they are for. 3.2 cannot
+/// ask for `$echo`.
+pub(super) fn at_caller(consumer: DubboVersion) -> Seen {
+    let mut methods = vec![
         "$invoke",
         "attachments",
         "breakDown",
@@ -73,6 +60,9 @@ pub(super) fn at_caller() -> Seen {
         "reject",
         "say",
     ];
+    if consumer == DubboVersion::V3_3 {
+        methods.push("$echo");
+    }
     let path = |method: &&str| format!("/com.acme.Sampler/{method}");
     Seen {
         clusters: one("PassthroughCluster"),
@@ -80,4 +70,28 @@ pub(super) fn at_caller() -> Seen {
         serializations: one("-"),
         peers: one("-"),
     }
+}
+
+/// What its calls have to answer: as Dubbo's, but for what its headers cannot say, and what it does not have.
+pub(super) fn outcomes(row: &Combination) -> Vec<String> {
+    let others = ["attachments ", "echo ", "unknown-method "];
+    let mut outcomes = expected::outcomes(row);
+    outcomes.retain(|line| !others.iter().any(|other| line.starts_with(other)));
+    outcomes
+}
+
+/// An outcome without what Envoy adds to every HTTP request, which Triple shows as attachments.
+pub(super) fn without_headers_of_envoy(outcome: &str) -> String {
+    let is_envoys = |part: &&str| {
+        let [envoy, proto, id] = ["x-envoy-", "x-forwarded-proto=", "x-request-id="];
+        part.starts_with(envoy) || part.starts_with(proto) || part.starts_with(id)
+    };
+    let Some((attachments, answer)) = outcome.split_once('}') else {
+        return outcome.to_owned();
+    };
+    let parts: Vec<&str> = attachments
+        .split(", ")
+        .filter(|part| !is_envoys(part))
+        .collect();
+    format!("{}}}{answer}", parts.join(", "))
 }

@@ -35,7 +35,7 @@ final class Rush {
 
     private static String name(Throwable thrown) {
         String text = String.valueOf(thrown.getMessage());
-        if (thrown instanceof RpcException && (text.startsWith("No provider available")
+        if (thrown instanceof RpcException && (text.contains("No provider available")
                 || ((RpcException) thrown).getCode() == RpcException.FORBIDDEN_EXCEPTION)) {
             return "no provider";
         }

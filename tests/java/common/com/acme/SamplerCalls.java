@@ -83,7 +83,7 @@ final class SamplerCalls {
             while (cause.getCause() != null) {
                 cause = cause.getCause();
             }
-            String by = cause == seen ? "" : " by " + cause.getClass().getName();
+            String by = cause == seen ? "" : " by " + cause.getClass().getSimpleName();
             return "RpcException " + ((RpcException) seen).getCode() + by;
         }
         if (seen.getClass().getSimpleName().equals("GenericException")) {
