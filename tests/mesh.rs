@@ -7,9 +7,13 @@
 
 mod cost;
 mod demo;
+mod features;
 mod filters;
 mod hostile;
+mod living;
+mod matrix;
 mod members;
+mod picked;
 mod pushes;
 mod routed;
 mod scale;

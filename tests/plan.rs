@@ -108,11 +108,6 @@ fn whose_calls_would_change_is_named() {
             sections(&plan),
             [
                 section(
-                    "tags",
-                    true,
-                    &["provider com.acme.Greeter acme 127.0.0.1:20880 dubbo.tag=gray"]
-                ),
-                section(
                     "picks",
                     true,
                     &[
@@ -129,6 +124,11 @@ fn whose_calls_would_change_is_named() {
                         "consumer com.acme.Greeter web-3-2-16 127.0.0.1 dubbo.stub.event=true",
                         "consumer com.acme.Greeter web-3-2-16 127.0.0.1 onconnect=up",
                     ]
+                ),
+                section(
+                    "keptTags",
+                    false,
+                    &["provider com.acme.Greeter acme 127.0.0.1:20880 dubbo.tag=gray"]
                 ),
                 section("unknownWorkloads", false, &["127.0.0.1"]),
             ]

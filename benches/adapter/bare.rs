@@ -9,6 +9,7 @@ use std::path::Path;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
+use dubbo_mesh_benches::Raw;
 use futures::stream::BoxStream;
 use futures::{StreamExt, stream};
 use http::{Request, Response};
@@ -20,8 +21,6 @@ use tokio::net::TcpListener;
 use tonic::codegen::Service;
 use tonic::{Status, Streaming};
 use zookeeper_client::Client;
-
-use crate::raw::Raw;
 
 /// As many as `dubbo-mesh` has under way while it reads (`IN_FLIGHT` of its ZooKeeper source).
 const IN_FLIGHT: usize = 128;

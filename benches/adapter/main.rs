@@ -9,18 +9,12 @@
 //! It runs itself again in namespaces of its own: every server has its usual port, nothing reaches
 //! the network, and nothing is left behind.
 
-mod answer;
 mod bare;
-mod client;
-mod machine;
 mod mesh;
-mod raw;
 mod registry;
 mod rows;
-mod summary;
 mod table;
 mod tree;
-mod usage;
 
 use std::fs;
 use std::io::Write as _;
@@ -30,13 +24,13 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Parser, Subcommand, ValueEnum};
+use dubbo_mesh_benches::{load, locked, machine, said, say, time};
 use support::{ZooKeeper, ZooKeeperSettings, ZooKeeperVersion};
 use support::{alone, dubbo_mesh, is_alone, target_dir};
 
 use crate::registry::Registry;
 use crate::rows::change::{self, Bound};
 use crate::rows::{cpu, first_answer, memory};
-use crate::summary::time;
 use crate::table::Table;
 use crate::tree::{M, S, Size, Tree};
 
@@ -112,7 +106,7 @@ fn again() -> ExitCode {
 }
 
 async fn measure(options: &Options) -> ExitCode {
-    let load = machine::load();
+    let before = load();
     // Builds it, if need be.
     assert!(dubbo_mesh(&["--version"]).status.success());
     let zookeeper = ZooKeeperSettings::new(ZooKeeperVersion::V3_9)
@@ -147,7 +141,7 @@ async fn measure(options: &Options) -> ExitCode {
         rows.extend(memory::run(&mut large, options.minutes).await);
     }
     let table = Table {
-        settings: settings(&load),
+        settings: settings(&before),
         rows,
     };
     let mut out = std::io::stdout();
@@ -174,12 +168,9 @@ fn settings(load_before: &str) -> Vec<(&'static str, String)> {
         )
     };
     vec![
-        ("machine", machine::machine()),
-        (
-            "load",
-            format!("{load_before} before, {} after", machine::load()),
-        ),
-        ("versions", machine::versions()),
+        ("machine", machine()),
+        ("load", format!("{load_before} before, {} after", load())),
+        ("versions", versions()),
         (
             "trees",
             format!(
@@ -197,8 +188,15 @@ fn settings(load_before: &str) -> Vec<(&'static str, String)> {
     ]
 }
 
-/// Progress, for who waits.
-fn say(text: &str) {
-    // A run whose reader is gone goes on.
-    let _ = writeln!(std::io::stderr(), "{text}");
+/// Of everything that takes part.
+fn versions() -> String {
+    format!(
+        "dubbo-mesh {} ({}), zookeeper-client {}, tonic {}, ZooKeeper 3.9.3 on {}, {}",
+        env!("CARGO_PKG_VERSION"),
+        said("git", &["describe", "--always", "--dirty"]),
+        locked("zookeeper-client"),
+        locked("tonic"),
+        said("java", &["--version"]),
+        said("rustc", &["--version"]),
+    )
 }

@@ -3,9 +3,8 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
+use dubbo_mesh_benches::Client;
 use support::{DubboMesh, get};
-
-use crate::client::Client;
 
 /// Until it accepts connections.
 const PATIENCE: Duration = Duration::from_secs(60);

@@ -20,9 +20,10 @@ use rows::{Prepared, Row};
 use samples::{Sample, samples};
 
 /// What is counted, and how often: enough that one time is exact.
-const COUNTED: [(Row, &str, u32); 8] = [
+const COUNTED: [(Row, &str, u32); 9] = [
     (Row::Head, "small", 2000),
     (Row::Peek, "small", 2000),
+    (Row::Peek, "typical", 2000),
     (Row::Index, "small", 2000),
     (Row::Index, "typical", 1000),
     (Row::Index, "large", 20),

@@ -10,7 +10,8 @@ mod strings;
 use crate::attachment::Attachments;
 use crate::error::{Error, ErrorKind, Limits, What};
 use crate::exception::{Exception, HessianSight, JsonbSight};
-use crate::hessian2::{self, Tables};
+use crate::hessian2::{self, Plain, Tables};
+use crate::inline::Inline;
 use crate::json;
 use crate::jsonb;
 use crate::msgpack;
@@ -91,6 +92,11 @@ impl<'a, 'l> BodyReader<'a, 'l> {
             format,
             limits,
         }
+    }
+
+    #[inline(always)]
+    pub(crate) const fn format(&self) -> Format {
+        self.format
     }
 
     /// The strings that come next, if they are in Hessian 2. This reader does not move with them.
@@ -232,27 +238,58 @@ impl<'a, 'l> BodyReader<'a, 'l> {
     }
 
     fn hessian_entries(&mut self, tables: &mut Tables) -> Result<Entries, Error> {
-        let start = self.r.at();
-        let mut entries = Entries::at(start);
+        let mut entries = Entries::at(self.r.at());
         if hessian2::begin_map(&mut self.r, tables, self.limits, &mut ())? {
             entries.first = self.r.at() as u32;
-            while self.r.peek() != Some(b'Z') {
-                let key = self.r.at();
-                // Java would read a class and then a key; nobody writes that, except to hide a key.
-                if self.r.peek() == Some(b'C') {
-                    let kind = ErrorKind::UnexpectedByte(b'C');
-                    return Err(self.r.error(What::AttachmentKey, kind));
-                }
-                self.entry_part(tables)?;
-                let value = self.r.at();
-                self.entry_part(tables)?;
-                entries.push(key, value, self.limits)?;
-            }
+            self.plain_entries(&mut entries);
+            self.any_entries(tables, &mut entries)?;
             entries.end = self.r.at() as u32;
             self.r.byte(What::Attachments)?;
         }
         entries.after = self.r.at() as u32;
         Ok(entries)
+    }
+
+    /// Passes over the entries up to the end marker.
+    #[inline(always)]
+    fn any_entries(&mut self, tables: &mut Tables, entries: &mut Entries) -> Result<(), Error> {
+        while self.r.peek() != Some(b'Z') {
+            let key = self.r.at();
+            // Java would read a class and then a key; nobody writes that, except to hide a key.
+            if self.r.peek() == Some(b'C') {
+                let kind = ErrorKind::UnexpectedByte(b'C');
+                return Err(self.r.error(What::AttachmentKey, kind));
+            }
+            self.entry_part(tables)?;
+            let value = self.r.at();
+            self.entry_part(tables)?;
+            entries.push(key, value, self.limits)?;
+        }
+        Ok(())
+    }
+
+    /// Passes over the entries at the front whose keys and values are plain strings, as far as they fit
+    /// in place; whatever else there is comes after.
+    #[inline(always)]
+    fn plain_entries(&mut self, entries: &mut Entries) {
+        let mut run = Plain::at(&self.r);
+        let most = self.limits.max_attachments as usize;
+        let mut list = Inline::default();
+        let end = loop {
+            let key = run.place();
+            if run.skip().is_none() || list.len() >= most.min(Entries::IN_PLACE) {
+                break key;
+            }
+            let value = run.place();
+            if run.skip().is_none() {
+                break key;
+            }
+            list.push((key as u32, value as u32));
+        };
+        if run.holds(end) {
+            self.r.skip(end - self.r.at());
+            entries.list = list;
+        }
     }
 
     fn jsonb_entries(&mut self) -> Result<Entries, Error> {
@@ -286,5 +323,59 @@ impl<'a, 'l> BodyReader<'a, 'l> {
     #[inline(never)]
     fn skip_long_part(&mut self, tables: &mut Tables) -> Result<(), Error> {
         hessian2::walk(&mut self.r, tables, self.limits, &mut ())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::vec::Vec;
+    use proptest::prelude::*;
+
+    /// A string of one chunk, ASCII or not, with a length of either form, or an int.
+    fn part() -> impl Strategy<Value = Vec<u8>> {
+        let len = prop_oneof![0..40_usize, 120..140_usize, 250..260_usize];
+        (len, 0..20_u8).prop_map(|(len, odd)| match odd {
+            0 => b"\x91".to_vec(),
+            1 => [&[len as u8 & 0x1f][..], "é".repeat(len & 0x1f).as_bytes()].concat(),
+            _ if len < 32 => [&[len as u8][..], &b"a".repeat(len)].concat(),
+            _ => [&[0x30 + (len >> 8) as u8, len as u8][..], &b"a".repeat(len)].concat(),
+        })
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig {
+            cases: if cfg!(miri) { 8 } else { 2000 },
+            failure_persistence: None,
+            ..ProptestConfig::default()
+        })]
+
+        /// Runs of plain entries change nothing but speed: not what is found and not what is wrong.
+        #[test]
+        fn plain_entries_are_entries(
+            parts in prop::collection::vec(part(), 0..50),
+            change in prop::option::of((any::<prop::sample::Index>(), any::<u8>())),
+            cut in any::<prop::sample::Index>(),
+            max_attachments in 0..30_u32,
+        ) {
+            let mut bytes = [parts.concat(), b"Z".to_vec()].concat();
+            if let Some((place, byte)) = change {
+                let place = place.index(bytes.len());
+                bytes[place] = byte;
+            }
+            let limits = Limits { max_attachments, ..Limits::default() };
+            for bytes in [&bytes[..], &bytes[..cut.index(bytes.len())]] {
+                let read = |plain: bool| {
+                    let mut reader = BodyReader::new(Format::Hessian2, bytes, &limits);
+                    let mut entries = Entries::at(0);
+                    if plain {
+                        reader.plain_entries(&mut entries);
+                    }
+                    let read = reader.any_entries(&mut Tables::default(), &mut entries);
+                    read.map(|()| (entries, reader.r.at()))
+                };
+                prop_assert_eq!(read(true), read(false));
+            }
+        }
     }
 }

@@ -5,7 +5,9 @@
 //!
 //! ```text
 //! string   lengths and chunks of strings; cesu8: their validation; binary: the like for bytes
-//!   walk   the one table of lead bytes; bounds, depth; tells a Sink what it finds
+//! plain    many short ASCII strings in one step
+//! kind     the one table of lead bytes
+//!   walk   bounds, depth; tells a Sink what it finds
 //!     number, container   what is behind a lead byte
 //!     (), skip      finds where a value ends, without allocation
 //!     Decoder       builds a Graph
@@ -21,10 +23,12 @@ mod container;
 mod decode;
 mod encode;
 mod graph;
+mod kind;
 mod leads;
 #[cfg(feature = "serde")]
 mod mapping;
 mod number;
+mod plain;
 #[cfg(all(feature = "simd", target_arch = "x86_64"))]
 #[allow(unsafe_code, reason = "vectors are loaded through pointers")]
 mod simd;
@@ -42,9 +46,11 @@ pub use write::Writer;
 
 pub(crate) use container::begin_map;
 pub(crate) use decode::Decoder;
+pub(crate) use kind::has_parts;
 #[cfg(feature = "serde")]
 pub(crate) use mapping::Serializer;
 pub(crate) use number::read_int;
+pub(crate) use plain::Plain;
 pub(crate) use string::{chunk_head, read as read_string, skip_plain, validated as string_of};
-pub(crate) use walk::{Container, Scalar, Sink, Tables, has_parts, scalar, walk};
+pub(crate) use walk::{Container, Scalar, Sink, Tables, scalar, walk};
 pub(crate) use write::push_string;

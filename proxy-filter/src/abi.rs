@@ -135,6 +135,7 @@ callbacks! {
     network_record_histogram_value(EnvoyPtr, usize, u64) -> u32 = "network_filter_record_histogram_value";
 
     listener_get_buffer_chunk(EnvoyPtr, *mut Buffer) -> bool = "listener_filter_get_buffer_chunk";
+    listener_get_local_address(EnvoyPtr, *mut Buffer, *mut u32) -> bool = "listener_filter_get_local_address";
     listener_set_requested_application_protocols(EnvoyPtr, *const Buffer, usize)
         = "listener_filter_set_requested_application_protocols";
 

@@ -45,6 +45,8 @@ pub struct Config {
     pub heartbeat_ms: u32,
     /// Milliseconds between a readonly event and the close of a connection.
     pub drain_ms: u32,
+    /// Such an event precedes the close where Envoy drains.
+    pub readonly_event: bool,
     /// Milliseconds that the rest of a frame may be waited for; 0: for ever.
     pub half_frame_ms: u32,
     /// What is held at most.
@@ -160,7 +162,8 @@ impl Default for Config {
             authority_for_http2: false,
             deadline: true,
             heartbeat_ms: 60_000,
-            drain_ms: 10_000,
+            drain_ms: 4000,
+            readonly_event: true,
             half_frame_ms: 60_000,
             limits: Limits {
                 call_bytes: PAYLOAD,
@@ -185,6 +188,11 @@ pub struct ConfigError {
 }
 
 impl ConfigError {
+    /// The option `name` has to be `what`, and is something else.
+    pub(crate) fn expected(name: &str, what: &str, got: &Value) -> Self {
+        Self::new(name, format!("expected {what}, got {}", value::kind(got)))
+    }
+
     fn new(path: impl Into<String>, problem: impl Into<String>) -> Self {
         Self {
             path: path.into(),

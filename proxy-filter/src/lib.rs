@@ -8,7 +8,7 @@
 //!
 //! ```text
 //! names, header          what a header is called, how text becomes its value
-//! config, seal           options; how one half knows what the other one sent
+//! config, except, seal   options; addresses left alone; how one half knows what the other one sent
 //! request, response      a frame's meaning as headers, and back
 //! call                   one call of the bridge
 //! hpack, http2           one HTTP/2 connection, in either role
@@ -26,6 +26,7 @@ mod bridge;
 pub mod call;
 pub mod config;
 mod envoy;
+pub mod except;
 mod guard;
 mod header;
 pub mod hpack;

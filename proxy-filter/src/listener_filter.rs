@@ -9,6 +9,8 @@
 //! nothing (a server that speaks first; a consumer with no call yet) waits as the listener says:
 //! `listener_filters_timeout`, and with `continue_on_listener_filters_timeout` it then goes on unmarked.
 //! Istio's default is not to time out, which suits Dubbo: a consumer may connect long before it calls.
+//!
+//! Connections to addresses of the option `except` are not looked at and not waited for.
 #![allow(unsafe_code)]
 
 use std::ptr;
@@ -17,13 +19,13 @@ use dubbo_codec::Sniff;
 
 use crate::abi::{Buffer, CONTINUE, EnvoyPtr, Header, ModulePtr, STOP_ITERATION};
 use crate::envoy::{Level, Listener, bytes_of, log};
+use crate::except::Except;
 use crate::guard::{guard, provoke};
+use crate::module::refuse;
 
 const NAME: &[u8] = b"dubbo_sniff";
 /// What Dubbo frames begin with is two bytes long.
 const MAGIC_LEN: usize = 2;
-/// Nothing is configured and nothing is kept, but Envoy wants pointers that are not null.
-static NOTHING: u8 = 0;
 
 /// Whether the connection speaks Dubbo; `None` if that takes another byte.
 fn speaks_dubbo(first: &[u8]) -> Option<bool> {
@@ -54,18 +56,29 @@ fn sniff(filter: EnvoyPtr) -> u32 {
     }
 }
 
-/// Refuses every name but ours. The options are ignored, there are none.
+/// Whether the connection goes to where it is left alone. An address that cannot be told is not one.
+fn is_left_alone(filter: EnvoyPtr, except: &Except) -> bool {
+    // SAFETY: Envoy's filter is alive during its hook.
+    let filter = unsafe { Listener::new(filter) };
+    filter.is_some_and(|filter| filter.lend_local_address(|address| except.has(address)))
+}
+
+/// Refuses every name but ours, and options that are not understood.
 #[unsafe(no_mangle)]
 extern "C" fn envoy_dynamic_module_on_listener_filter_config_new(
     _config: EnvoyPtr,
     name: Buffer,
-    _options: Buffer,
+    options: Buffer,
 ) -> ModulePtr {
     let body = || {
         // SAFETY: Envoy's arguments are valid during the hook.
         let name = unsafe { bytes_of(name) };
         if name == NAME {
-            return ptr::from_ref(&NOTHING).cast();
+            // SAFETY: as above.
+            return match Except::parse(unsafe { bytes_of(options) }) {
+                Ok(except) => Box::into_raw(Box::new(except)).cast_const().cast(),
+                Err(error) => refuse(&error.to_string()),
+            };
         }
         log(Level::Error, || {
             let name = String::from_utf8_lossy(name);
@@ -77,26 +90,37 @@ extern "C" fn envoy_dynamic_module_on_listener_filter_config_new(
 }
 
 #[unsafe(no_mangle)]
-extern "C" fn envoy_dynamic_module_on_listener_filter_config_destroy(_config: ModulePtr) {}
+extern "C" fn envoy_dynamic_module_on_listener_filter_config_destroy(config: ModulePtr) {
+    // SAFETY: it was made by `config_new`, and Envoy destroys it once, after all its filters.
+    let body = || drop(unsafe { Box::from_raw(config.cast_mut().cast::<Except>()) });
+    guard(body, || (), ());
+}
 
 #[unsafe(no_mangle)]
 extern "C" fn envoy_dynamic_module_on_listener_filter_new(
-    _config: ModulePtr,
+    config: ModulePtr,
     _filter: EnvoyPtr,
 ) -> ModulePtr {
-    ptr::from_ref(&NOTHING).cast()
+    // Nothing is kept of a connection: what it needs to know is the configuration, which outlives it.
+    config
 }
 
 #[unsafe(no_mangle)]
 extern "C" fn envoy_dynamic_module_on_listener_filter_destroy(_filter: ModulePtr) {}
 
-/// Nothing is known yet: wait for the client to speak.
+/// Nothing is known yet but the address: wait for the client to speak, or leave it alone.
 #[unsafe(no_mangle)]
 extern "C" fn envoy_dynamic_module_on_listener_filter_on_accept(
-    _filter: EnvoyPtr,
-    _ours: ModulePtr,
+    filter: EnvoyPtr,
+    ours: ModulePtr,
 ) -> u32 {
-    STOP_ITERATION
+    // SAFETY: it is what `config_new` made, and alive as long as its filters.
+    let except = unsafe { ours.cast::<Except>().as_ref() };
+    let body = || match except.is_some_and(|except| is_left_alone(filter, except)) {
+        true => CONTINUE,
+        false => STOP_ITERATION,
+    };
+    guard(body, || CONTINUE, CONTINUE)
 }
 
 #[unsafe(no_mangle)]

@@ -312,13 +312,17 @@ impl Observer {
     }
 
     fn row(&mut self, route: &Route) -> &mut Outcomes {
-        let full = self.rows.len() >= MAX_ROWS && !self.rows.contains_key(route);
-        let route = if full {
-            Route::default()
-        } else {
-            route.clone()
-        };
-        self.rows.entry(route).or_default()
+        // Nearly always there is one, and nothing is copied.
+        if !self.rows.contains_key(route) {
+            let others = self.rows.len() >= MAX_ROWS;
+            let key = if others {
+                Route::default()
+            } else {
+                route.clone()
+            };
+            return self.rows.entry(key).or_default();
+        }
+        self.rows.get_mut(route).expect("it was just seen")
     }
 }
 

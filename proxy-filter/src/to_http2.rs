@@ -54,6 +54,7 @@ pub struct DubboToHttp2 {
     queued_bytes: usize,
     credit: Credit,
     drain: Drain,
+    born: Millis,
     /// What the application writes in; it can read that too.
     serialization: Serialization,
     events: Vec<Event>,
@@ -79,6 +80,7 @@ impl DubboToHttp2 {
             unfinished: Unfinished::new(config.half_frame_ms),
             config,
             now,
+            born: now,
             intake: Intake::default(),
             to_dubbo: Vec::new(),
             flights: Flights::default(),
@@ -195,10 +197,15 @@ impl DubboToHttp2 {
         self.unfinished.not_read(now);
     }
 
+    /// It is `now`, and something is about to come: nothing ends before that has been taken.
+    pub fn clock(&mut self, now: Millis) {
+        self.now = self.now.max(now);
+    }
+
     /// It is `now`: calls whose time is up are ended, drains go on, and who leaves a frame unfinished is
     /// waited for no longer.
     pub fn at(&mut self, now: Millis) {
-        self.now = self.now.max(now);
+        self.clock(now);
         if !self.wants_dubbo() {
             self.unfinished.not_read(self.now);
         }
@@ -214,7 +221,7 @@ impl DubboToHttp2 {
 
     /// Has the application go elsewhere; then the connection closes.
     pub fn drain(&mut self) {
-        self.begin_drain();
+        self.goodbye();
         self.settle();
     }
 

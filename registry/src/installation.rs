@@ -35,6 +35,9 @@ pub struct Installation {
     pub providers: Reach,
     /// Ports and namespaces of callers whose calls are only counted.
     pub observed: Reach,
+    /// Ports and namespaces of callers whose translated calls go to where their SDK has dialled: the
+    /// way out of http2 mode, on which connections that are open lose nothing.
+    pub bypassed: Reach,
 }
 
 /// Port numbers by namespace, [`EVERYWHERE`] for all.
@@ -65,6 +68,16 @@ pub enum ClusterMatch {
 }
 
 impl Installation {
+    /// The options of a caller's network filter. All its connections drain at once, to whatever
+    /// provider: none of them is told that its provider goes, unless that is asked for.
+    pub fn caller_options(&self) -> Map<String, Value> {
+        let mut options = self.options.clone();
+        options
+            .entry("readonly_event")
+            .or_insert(Value::Bool(false));
+        options
+    }
+
     /// The options of a provider's end (bridge, transport socket): all but the bound of what the network
     /// filters of a worker hold, which such an end refuses as none of its business.
     pub fn provider_options(&self) -> Map<String, Value> {
@@ -90,6 +103,7 @@ impl Default for Installation {
             options: Map::new(),
             providers: Reach::new(),
             observed: Reach::new(),
+            bypassed: Reach::new(),
         }
     }
 }

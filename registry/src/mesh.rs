@@ -57,6 +57,20 @@ pub struct Override {
     pub export_to: Option<Vec<Arc<str>>>,
     /// Whether Dubbo's tag rule is kept by routes of ours; it is unless somebody says no.
     pub tag_routes: Option<bool>,
+    /// Who chooses the provider of a call on a port in http2 mode; the mesh unless somebody says
+    /// otherwise.
+    pub pick: Option<Pick>,
+}
+
+/// Who chooses the provider of a call that the mesh routes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Pick {
+    /// The mesh, among all providers that a route allows.
+    Mesh,
+    /// The SDK of the caller: a call goes where it was dialled. For consumers that broadcast, fork,
+    /// stick, hash, or obey rules of the registry.
+    Sdk,
 }
 
 /// A protocol of Istio's that a scheme is published as.
@@ -112,6 +126,12 @@ impl Mesh {
     pub fn routes_tags(&self, key: &ServiceKey) -> bool {
         let said = self.overrides_of(key).filter_map(|o| o.tag_routes).last();
         said.unwrap_or(true)
+    }
+
+    /// Who chooses the provider of a call of a service, where the mesh routes it.
+    pub fn pick(&self, key: &ServiceKey) -> Pick {
+        let said = self.overrides_of(key).filter_map(|o| o.pick).last();
+        said.unwrap_or(Pick::Mesh)
     }
 }
 

@@ -10,6 +10,7 @@ use std::ops::RangeInclusive;
 use std::str::FromStr;
 use std::sync::Arc;
 
+use ipnet::IpNet;
 use serde::Deserialize;
 
 use crate::installation::Reach;
@@ -24,6 +25,7 @@ pub struct Ports {
     listen: Vec<PortRange>,
     well_known: BTreeSet<u16>,
     http2: BTreeMap<u16, Arc<[Arc<str>]>>,
+    except: BTreeMap<u16, BTreeSet<IpNet>>,
 }
 
 /// Ports, in namespaces. As an http2 list: callers there have the filter, and their Dubbo calls to
@@ -35,6 +37,9 @@ pub struct PortList {
     pub ports: Vec<PortRange>,
     /// The namespaces, `*` for all. Those of an http2 list become the `exportTo` of the services.
     pub namespaces: Vec<Arc<str>>,
+    /// Of an http2 list: addresses of providers to which connections pass as they are.
+    #[serde(default, deserialize_with = "crate::workload::nets")]
+    pub except: Vec<IpNet>,
 }
 
 /// How a port that Dubbo listens on is shown to the mesh.
@@ -78,6 +83,7 @@ impl Ports {
             listen,
             well_known,
             http2: BTreeMap::new(),
+            except: BTreeMap::new(),
         };
         for list in http2 {
             if list.namespaces.is_empty() {
@@ -93,6 +99,10 @@ impl Ports {
                 }
                 if ports.http2.insert(number, namespaces.clone()).is_some() {
                     return Err(PortsError::Http2Twice(number));
+                }
+                if !list.except.is_empty() {
+                    let except = list.except.iter().copied().collect();
+                    ports.except.insert(number, except);
                 }
             }
         }
@@ -144,7 +154,13 @@ impl Ports {
     /// The same, but that this number is in no http2 list.
     pub fn without_http2(mut self, number: u16) -> Self {
         self.http2.remove(&number);
+        self.except.remove(&number);
         self
+    }
+
+    /// Addresses to which connections of an http2 port pass as they are.
+    pub fn except(&self, number: u16) -> impl Iterator<Item = &IpNet> {
+        self.except.get(&number).into_iter().flatten()
     }
 
     /// How Dubbo on `number` is shown.
@@ -162,6 +178,7 @@ impl Default for Ports {
             listen: Self::default_listen(),
             well_known: BTreeSet::new(),
             http2: BTreeMap::new(),
+            except: BTreeMap::new(),
         }
     }
 }
@@ -295,6 +312,7 @@ mod tests {
         let http2 = |ports: &[&str], namespaces: &[&str]| PortList {
             ports: ranges(ports),
             namespaces: namespaces.iter().map(|n| (*n).into()).collect(),
+            except: Vec::new(),
         };
         let of = |lists: &[PortList]| Ports::new(ranges(&["20880-20889"]), BTreeSet::new(), lists);
         let ports = of(&[http2(&["20880"], &["shop", "pay", "shop"])]).unwrap();

@@ -80,6 +80,10 @@ pub struct ServiceEntry {
     #[prost(string, repeated, tag = "7")]
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub export_to: Vec<String>,
+    /// Names one of which a server's certificate has to have; any of the mesh where there are none.
+    #[prost(string, repeated, tag = "8")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub subject_alt_names: Vec<String>,
 }
 
 /// `istio.networking.v1alpha3.ServicePort`.
@@ -126,10 +130,6 @@ pub struct WorkloadEntry {
     #[prost(uint32, tag = "6")]
     #[serde(skip_serializing_if = "is_zero")]
     pub weight: u32,
-    /// Kubernetes service account.
-    #[prost(string, tag = "7")]
-    #[serde(skip_serializing_if = "String::is_empty")]
-    pub service_account: String,
 }
 
 /// `ServiceEntry.Location`.

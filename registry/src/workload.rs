@@ -27,9 +27,10 @@ pub struct Rule {
     pub in_mesh: Option<bool>,
     /// `region`, `region/zone` or `region/zone/subzone`.
     pub locality: Option<Arc<str>>,
-    /// Kubernetes service account. All endpoints of a service should have one, and the same for
-    /// long: istiod makes a full push of a change.
-    pub service_account: Option<Arc<str>>,
+    /// The name in its certificate, `spiffe://<trust domain>/ns/<namespace>/sa/<service account>`.
+    /// The endpoints of a service should keep theirs for long: istiod makes a full push of a change.
+    #[serde(default, deserialize_with = "identity")]
+    pub identity: Option<Arc<str>>,
     /// Network of the address, for istiod's multi-network gateways.
     pub network: Option<Arc<str>>,
 }
@@ -42,7 +43,7 @@ pub struct Facts {
     /// Empty where it is not known.
     pub locality: Arc<str>,
     /// Empty where it is not known.
-    pub service_account: Arc<str>,
+    pub identity: Arc<str>,
     /// Empty for the mesh's own.
     pub network: Arc<str>,
 }
@@ -101,9 +102,7 @@ impl Workloads {
         Facts {
             in_mesh: rules().find_map(|r| r.in_mesh).unwrap_or(false),
             locality: rules().find_map(|r| r.locality.clone()).unwrap_or_default(),
-            service_account: rules()
-                .find_map(|r| r.service_account.clone())
-                .unwrap_or_default(),
+            identity: rules().find_map(|r| r.identity.clone()).unwrap_or_default(),
             network: rules().find_map(|r| r.network.clone()).unwrap_or_default(),
         }
     }
@@ -121,7 +120,9 @@ impl Rule {
 }
 
 /// A range, or an address without a prefix length.
-fn nets<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<IpNet>, D::Error> {
+pub(crate) fn nets<'de, D: serde::Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Vec<IpNet>, D::Error> {
     let texts = Vec::<String>::deserialize(deserializer)?;
     let net = |text: String| {
         let address = || text.parse::<IpAddr>().map(IpNet::from);
@@ -130,6 +131,25 @@ fn nets<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<IpNet>,
         })
     };
     texts.into_iter().map(net).collect()
+}
+
+/// A SPIFFE identity. A bare service account would not say of which namespace, and istiod would
+/// take that of the entry for it.
+fn identity<'de, D: serde::Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Arc<str>>, D::Error> {
+    let Some(text) = Option::<Arc<str>>::deserialize(deserializer)? else {
+        return Ok(None);
+    };
+    let path = text
+        .strip_prefix("spiffe://")
+        .and_then(|rest| rest.split_once('/'));
+    match path {
+        Some((domain, path)) if !domain.is_empty() && !path.is_empty() => Ok(Some(text)),
+        _ => Err(serde::de::Error::custom(format!(
+            "{text:?} is no identity like spiffe://cluster.local/ns/shop/sa/orders"
+        ))),
+    }
 }
 
 #[cfg(test)]
@@ -142,7 +162,7 @@ mod tests {
             applications: applications.iter().map(|a| Pattern::from(*a)).collect(),
             in_mesh: None,
             locality: None,
-            service_account: None,
+            identity: None,
             network: None,
         }
     }

@@ -232,6 +232,42 @@ fn what_a_provider_sends_beside_answers_disturbs_nothing() {
     });
 }
 
+/// A caller that makes no more calls is not kept until the proxy cuts it, and one that makes some gets
+/// an answer to each until the connection ends.
+#[test]
+fn a_drained_connection_ends_when_its_time_is_over_and_not_with_a_call() {
+    isolated(async || {
+        let methods: Methods = Arc::new(|_, argument| Deed::Return(argument.to_owned()));
+        let _provider = WireProvider::start(20881, methods).await;
+        let mut bootstrap = caller(Way::Bridge);
+        let filter = "/static_resources/listeners/0/filter_chains/0/filters";
+        super::set(
+            &mut bootstrap,
+            &format!("{filter}/0/typed_config/filter_config/value"),
+            serde_json::json!({"drain_ms": 500}),
+        );
+        let envoy = envoy(&bootstrap).drain_seconds(60).start().await;
+        let (idle, busy) = (
+            WireConsumer::connect(20880).await,
+            WireConsumer::connect(20880).await,
+        );
+        let greet = Call::new(GREETER, "greet", "Ann").with("timeout", "5000");
+        for consumer in [&idle, &busy] {
+            assert_eq!(consumer.call(&greet).await, answered("Ann"));
+        }
+        envoy.post("/drain_listeners?graceful").await.unwrap();
+        for consumer in [&idle, &busy] {
+            assert_eq!(consumer.call(&greet).await, answered("Ann"));
+        }
+        let told = std::time::Instant::now();
+        assert_eq!(&idle.other().await.unwrap()[16..], b"\x01R");
+        assert_eq!(&busy.other().await.unwrap()[16..], b"\x01R");
+        assert_eq!(idle.other().await, None, "the connection ends");
+        let elapsed = told.elapsed();
+        assert!(elapsed < Duration::from_secs(3), "{elapsed:?}");
+    });
+}
+
 /// A listener that drains: the caller is told, calls under way are answered, then the connection ends.
 #[test]
 fn a_connection_that_drains_is_told_before_it_is_closed() {

@@ -18,12 +18,12 @@ use super::{SOURCE, becomes, complaints, serve, without_certificates};
 const HOST: &str = "com.acme.greeter.dubbo";
 
 /// Everything that a test of routed calls needs, one of each.
-struct Mesh {
+pub(super) struct Mesh {
     zookeeper: ZooKeeper,
     _mesh: DubboMesh,
-    istiod: Istiod,
-    envoy: Envoy,
-    pod: Namespace,
+    pub(super) istiod: Istiod,
+    pub(super) envoy: Envoy,
+    pub(super) pod: Namespace,
     resources: PathBuf,
     providers: Vec<Provider>,
 }
@@ -31,29 +31,43 @@ struct Mesh {
 impl Mesh {
     /// Providers of these names, versions and tags in pods of their own, all on 20880, and a caller's
     /// pod whose sidecar has the filter.
-    async fn start(providers: &[(&str, DubboVersion, &str)], filter: &str) -> Self {
+    async fn start(providers: &[(&'static str, DubboVersion, &str)], filter: &str) -> Self {
+        let of_provider = |(name, version, tag): &(&'static str, DubboVersion, &str)| {
+            let mut service = Service::new("com.acme.Greeter");
+            if !tag.is_empty() {
+                service = service.set("tag", tag);
+            }
+            (*name, *version, vec![service])
+        };
+        let providers = providers.iter().map(of_provider).collect();
+        let config = format!(
+            "ports: {{http2: [{{ports: [20880], namespaces: [shop]}}]}}\nfilter: {filter}\n"
+        );
+        Self::with(providers, &config).await
+    }
+
+    /// The same with any services and any configuration of ours. The first provider is 10.77.0.2.
+    pub(super) async fn with(
+        providers: Vec<(&'static str, DubboVersion, Vec<Service>)>,
+        text: &str,
+    ) -> Self {
         let pod = Namespace::new("caller", 1);
         pod.redirect_to_sidecar();
         let zookeeper = ZooKeeper::start(ZooKeeperVersion::V3_9).await;
         let registry = format!("zookeeper://{GATEWAY}:2181");
         let mut started = Vec::new();
-        for (host, (name, version, tag)) in (2..).zip(providers) {
-            let mut service = Service::new("com.acme.Greeter");
-            if !tag.is_empty() {
-                service = service.set("tag", tag);
-            }
-            let settings = ProviderSettings::new(*version, &registry)
+        for (host, (name, version, services)) in (2..).zip(providers) {
+            let settings = ProviderSettings::new(version, &registry)
                 .named(name)
                 .set("application.name", name)
                 .protocol("dubbo", 20880)
-                .service(service)
                 .inside(&Namespace::new(name, host));
+            let settings = services
+                .into_iter()
+                .fold(settings, ProviderSettings::service);
             started.push(settings.start().await);
         }
         let config = work_dir().join("config.yaml");
-        let text = format!(
-            "ports: {{http2: [{{ports: [20880], namespaces: [shop]}}]}}\nfilter: {filter}\n"
-        );
         fs::write(&config, text).unwrap();
         let config = config.to_str().unwrap();
         let mesh = serve(&["--registry", &zookeeper.registry(), "--config", config]).await;
@@ -92,11 +106,13 @@ impl Mesh {
 
     /// An application in the caller's pod that finds its providers in the registry.
     async fn caller(&self, version: DubboVersion) -> Consumer {
+        self.refers(version, "com.acme.Greeter").start().await
+    }
+
+    /// The settings of one that calls this interface.
+    pub(super) fn refers(&self, version: DubboVersion, interface: &str) -> ConsumerSettings {
         let registry = format!("zookeeper://{GATEWAY}:2181");
-        ConsumerSettings::new(version, registry, "com.acme.Greeter")
-            .inside(&self.pod)
-            .start()
-            .await
+        ConsumerSettings::new(version, registry, interface).inside(&self.pod)
     }
 
     /// What istiod reads from now on beside ours.
@@ -105,7 +121,7 @@ impl Mesh {
     }
 
     /// Waits until the sidecar's configuration says this.
-    async fn until(&self, words: &str) {
+    pub(super) async fn until(&self, words: &str) {
         becomes(words, true, async || {
             Ok(self.envoy.page("/config_dump").await?.contains(words))
         })
@@ -114,7 +130,7 @@ impl Mesh {
 }
 
 /// Who answered.
-fn from(answer: &str) -> &str {
+pub(super) fn from(answer: &str) -> &str {
     answer
         .rsplit_once(" from ")
         .map_or(answer, |(_, name)| name)

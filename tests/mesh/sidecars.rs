@@ -11,6 +11,8 @@ mod policy;
 mod tls;
 mod unpublished;
 
+pub(super) use policy::service as provider_service;
+
 use std::fs;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -41,9 +43,9 @@ spec: {mtls: {mode: STRICT}}
 ";
 
 /// Where a sidecar's processes come from and where it gets what.
-struct Pod {
-    network: Namespace,
-    envoy: Envoy,
+pub(super) struct Pod {
+    pub(super) network: Namespace,
+    pub(super) envoy: Envoy,
     _secrets: Secrets,
 }
 
@@ -55,23 +57,26 @@ impl Pod {
 }
 
 /// How a mesh of two sidecars differs from the plainest.
-struct Settings<'a> {
+pub(super) struct Settings<'a> {
     /// The section `filter` of our configuration.
-    filter: &'a str,
+    pub(super) filter: &'a str,
+    /// Rules of our section `workloads` that come first, each with a comma behind it.
+    pub(super) workloads: &'a str,
     /// What istiod reads beside ours from the beginning.
-    resources: &'a str,
+    pub(super) resources: &'a str,
     /// Lines of Istio's mesh configuration.
-    mesh: &'a str,
+    pub(super) mesh: &'a str,
     /// What istiod finds in its cluster.
-    objects: Vec<Value>,
+    pub(super) objects: Vec<Value>,
     /// Whether the provider's sidecar has the module.
-    provider_has_module: bool,
+    pub(super) provider_has_module: bool,
 }
 
 impl Default for Settings<'_> {
     fn default() -> Self {
         Self {
             filter: "{}",
+            workloads: "",
             resources: "",
             mesh: "",
             objects: Vec::new(),
@@ -81,19 +86,19 @@ impl Default for Settings<'_> {
 }
 
 /// Everything that is there before a call.
-struct Sidecars {
-    provider: Pod,
-    caller: Pod,
+pub(super) struct Sidecars {
+    pub(super) provider: Pod,
+    pub(super) caller: Pod,
     authority: Authority,
     resources: PathBuf,
-    istiod: Istiod,
+    pub(super) istiod: Istiod,
     _application: Provider,
     _mesh: DubboMesh,
-    _zookeeper: ZooKeeper,
+    zookeeper: ZooKeeper,
 }
 
 impl Sidecars {
-    async fn start(settings: Settings<'_>) -> Self {
+    pub(super) async fn start(settings: Settings<'_>) -> Self {
         let pods = [("caller", 1), ("provider", 2)].map(|(name, host)| Namespace::new(name, host));
         let zookeeper = ZooKeeper::start(ZooKeeperVersion::V3_9).await;
         // A registry without anything is not believed.
@@ -103,8 +108,9 @@ impl Sidecars {
         let config = work_dir().join("config.yaml");
         let text = format!(
             "ports: {{http2: [{{ports: [20880], namespaces: [shop]}}]}}
-workloads: [{{cidrs: [{}], inMesh: true}}]
+workloads: [{}{{cidrs: [{}], inMesh: true}}]
 filter: {}\n",
+            settings.workloads,
             pods[1].address(),
             settings.filter
         );
@@ -146,19 +152,19 @@ filter: {}\n",
             istiod,
             _application: application,
             _mesh: mesh,
-            _zookeeper: zookeeper,
+            zookeeper,
         }
     }
 
     /// What istiod reads from now on beside ours.
-    fn apply(&self, resources: &str) {
+    pub(super) fn apply(&self, resources: &str) {
         fs::write(self.resources.join("own.yaml"), resources).unwrap();
     }
 }
 
 impl Pod {
     /// Where its application listens.
-    fn dubbo(&self) -> SocketAddr {
+    pub(super) fn dubbo(&self) -> SocketAddr {
         SocketAddr::from((self.network.address(), 20880))
     }
 
@@ -183,7 +189,7 @@ fn registry() -> String {
 }
 
 /// A pod with a sidecar, that says whether it has the module.
-async fn sidecar(
+pub(super) async fn sidecar(
     name: &str,
     namespace: &str,
     network: Namespace,
@@ -202,6 +208,8 @@ async fn sidecar(
     let mut envoy = settings
         .metadata("SERVICE_ACCOUNT", json!(name))
         .secrets(secrets.address())
+        // For access logs that several sidecars share.
+        .environment("POD", name)
         // Istio's own. No test may wait for its end.
         .drain_seconds(45)
         .inside(&network)

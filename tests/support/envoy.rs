@@ -119,6 +119,13 @@ impl EnvoySettings {
         self
     }
 
+    /// Where it runs, as its node says.
+    #[must_use]
+    pub fn locality(mut self, region: &str, zone: &str) -> Self {
+        self.bootstrap["node"]["locality"] = json!({"region": region, "zone": zone});
+        self
+    }
+
     /// A section of the bootstrap, e.g. `stats_config`.
     #[must_use]
     pub fn section(mut self, name: &str, value: Value) -> Self {

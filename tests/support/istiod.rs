@@ -239,6 +239,11 @@ impl Istiod {
         self.process.wait(START).await
     }
 
+    /// Ends it as an operator would.
+    pub async fn stop(mut self) {
+        self.process.terminate(STOP).await;
+    }
+
     /// Stops it and starts it again with the same settings, ready.
     pub async fn restart(&mut self) {
         self.process.terminate(STOP).await;

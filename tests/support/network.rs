@@ -10,8 +10,14 @@
 //! Their names live in the test's own `/run/netns` (see `isolation.rs`), so
 //! every test can use the same ones, and they are gone with the test.
 
-use std::net::Ipv4Addr;
+use std::fs::File;
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::os::fd::AsFd as _;
+use std::path::Path;
 use std::process::Command;
+use std::thread;
+
+use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
 /// The address of the test's own namespace on the bridge.
 pub const GATEWAY: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 254);
@@ -75,6 +81,37 @@ impl Namespace {
             self.name
         );
         run(Command::new("sh").args(["-ec", &script]));
+    }
+
+    /// Connects as a process inside would: a thread goes there, and a socket stays where it was made.
+    ///
+    /// # Panics
+    /// If nobody listens.
+    #[must_use]
+    pub fn connect(&self, server: SocketAddr) -> TcpStream {
+        let namespace = File::open(Path::new("/run/netns").join(&self.name)).expect("its name");
+        let connect = move || {
+            let network = Some(LinkNameSpaceType::Network);
+            move_into_link_name_space(namespace.as_fd(), network).expect("to enter it");
+            TcpStream::connect(server).expect("a listener")
+        };
+        thread::spawn(connect).join().expect("a connection")
+    }
+
+    /// A further address, 10.77.0.`host`, that [`redirect_to_sidecar`](Self::redirect_to_sidecar)
+    /// before it does not redirect: to everybody else what listens there is in a pod without a sidecar.
+    ///
+    /// # Panics
+    /// If the kernel refuses.
+    pub fn bare_address(&self, host: u8) -> Ipv4Addr {
+        let address = Ipv4Addr::new(10, 77, 0, host);
+        let name = &self.name;
+        let script = format!(
+            "ip -n {name} addr add {address}/24 dev eth0
+             ip netns exec {name} iptables -t nat -I ISTIO_INBOUND -d {address} -p tcp -j RETURN"
+        );
+        run(Command::new("sh").args(["-ec", &script]));
+        address
     }
 
     /// `command`, inside.

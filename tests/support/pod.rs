@@ -34,18 +34,24 @@ pub fn pod(name: &str, namespace: &str, address: Ipv4Addr) -> Vec<Value> {
     ]
 }
 
-/// The headless Service of that pod, with one port of this protocol, and its endpoint.
+/// The headless Service of that pod, with ports of this protocol, and its endpoint.
 #[must_use]
 pub fn service_of_pod(
     name: &str,
     namespace: &str,
     address: Ipv4Addr,
-    port: u16,
+    ports: &[u16],
     protocol: &str,
 ) -> Vec<Value> {
-    let open = json!({"name": "dubbo", "port": port, "protocol": "TCP", "appProtocol": protocol});
-    let mut service_port = open.clone();
-    service_port["targetPort"] = json!(port);
+    let open = |port: &u16| {
+        let name = format!("dubbo-{port}");
+        json!({"name": name, "port": port, "protocol": "TCP", "appProtocol": protocol})
+    };
+    let with_target = |port: &u16| {
+        let mut service_port = open(port);
+        service_port["targetPort"] = json!(port);
+        service_port
+    };
     vec![
         object(
             "Service",
@@ -53,7 +59,7 @@ pub fn service_of_pod(
             Some(namespace),
             json!({"spec": {
                 "type": "ClusterIP", "clusterIP": "None", "clusterIPs": ["None"],
-                "selector": {"app": name}, "ports": [service_port],
+                "selector": {"app": name}, "ports": ports.iter().map(with_target).collect::<Value>(),
             }}),
         ),
         object(
@@ -62,7 +68,7 @@ pub fn service_of_pod(
             Some(namespace),
             json!({
                 "metadata": {"labels": {"kubernetes.io/service-name": name}},
-                "addressType": "IPv4", "ports": [open],
+                "addressType": "IPv4", "ports": ports.iter().map(open).collect::<Value>(),
                 "endpoints": [{
                     "addresses": [address], "conditions": {"ready": true, "serving": true},
                     "targetRef": {"kind": "Pod", "name": name, "namespace": namespace},

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::Write as _;
+use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -39,6 +40,9 @@ impl Process {
             .append(true)
             .open(&log)
             .expect("a log file");
+        // An Envoy that is another user opens its own output again, by name, for its access log.
+        file.set_permissions(fs::Permissions::from_mode(0o666))
+            .expect("a log file of our own");
         let child = command
             .stdin(Stdio::piped())
             .stdout(file.try_clone().expect("a second handle"))

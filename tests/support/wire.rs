@@ -17,6 +17,8 @@ use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, oneshot};
 
+use crate::network::Namespace;
+
 /// No call of a test takes longer.
 const CALL: Duration = Duration::from_secs(20);
 
@@ -154,7 +156,21 @@ impl WireConsumer {
     /// # Panics
     /// If nobody listens.
     pub async fn connect_to(server: SocketAddr) -> Self {
-        let stream = TcpStream::connect(server).await.expect("a listener");
+        Self::over(TcpStream::connect(server).await.expect("a listener"))
+    }
+
+    /// Connects from inside of a pod, as its applications do.
+    ///
+    /// # Panics
+    /// If nobody listens.
+    #[must_use]
+    pub fn connect_from(pod: &Namespace, server: SocketAddr) -> Self {
+        let stream = pod.connect(server);
+        stream.set_nonblocking(true).expect("a socket");
+        Self::over(TcpStream::from_std(stream).expect("a socket"))
+    }
+
+    fn over(stream: TcpStream) -> Self {
         let address = stream.local_addr().expect("an address");
         let (read, write) = stream.into_split();
         let waiting = Waiting::default();
@@ -251,7 +267,7 @@ pub enum Deed {
 /// What a provider's methods do: by method and argument.
 pub type Methods = Arc<dyn Fn(&str, &str) -> Deed + Send + Sync>;
 
-/// A provider on a port of 127.0.0.1. It ends with the test.
+/// A provider on a port, of 127.0.0.1 unless said otherwise. It ends with the test.
 #[derive(Debug, Default)]
 pub struct WireProvider {
     opened: AtomicUsize,
@@ -264,9 +280,15 @@ impl WireProvider {
     /// # Panics
     /// If the port is taken.
     pub async fn start(port: u16, methods: Methods) -> Arc<Self> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))
-            .await
-            .expect("a free port");
+        Self::start_at(SocketAddr::from((Ipv4Addr::LOCALHOST, port)), methods).await
+    }
+
+    /// Listens at an address of this machine.
+    ///
+    /// # Panics
+    /// If it is taken.
+    pub async fn start_at(address: SocketAddr, methods: Methods) -> Arc<Self> {
+        let listener = TcpListener::bind(address).await.expect("a free port");
         let provider = Arc::new(Self::default());
         let shared = Arc::clone(&provider);
         tokio::spawn(async move {

@@ -7,16 +7,13 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use dubbo_codec::ServiceKey;
+use dubbo_mesh_benches::{Answer, Client, Summary, megabytes, say, time};
 use futures::future;
 use support::{Process, fresh_dir};
 use tokio::time::sleep;
 
-use crate::answer::Answer;
-use crate::client::Client;
 use crate::mesh::Mesh;
 use crate::registry::Registry;
-use crate::say;
-use crate::summary::{Summary, megabytes, time};
 use crate::table::Row;
 use crate::tree::interface;
 

@@ -2,14 +2,12 @@
 
 use std::time::Duration;
 
+use dubbo_mesh_benches::{Summary, cpu, say, time};
 use tokio::time::{interval, sleep};
 
 use crate::mesh::Mesh;
 use crate::registry::Registry;
-use crate::say;
-use crate::summary::{Summary, time};
 use crate::table::Row;
-use crate::usage;
 
 /// Between two changes: each is taken in and published alone.
 const PACE: Duration = Duration::from_millis(5);
@@ -77,12 +75,12 @@ pub(crate) async fn run(small: &mut Registry, large: &mut Registry, count: usize
 async fn cost(registry: &mut Registry, pid: u32, first: usize, count: usize) -> Duration {
     let (interfaces, providers) = (registry.tree.size.interfaces, registry.tree.size.providers);
     let mut tick = interval(PACE);
-    let before = usage::cpu(pid);
+    let before = cpu(pid);
     for n in first..first + count {
         tick.tick().await;
         let instance = n / interfaces % providers;
         registry.reweight(n * STEP % interfaces, instance).await;
     }
     sleep(SETTLED).await;
-    (usage::cpu(pid) - before) / u32::try_from(count).expect("a few thousand")
+    (cpu(pid) - before) / u32::try_from(count).expect("a few thousand")
 }

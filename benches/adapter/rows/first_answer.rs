@@ -7,9 +7,8 @@ use std::time::{Duration, Instant};
 
 use crate::mesh::Mesh;
 use crate::registry::Registry;
-use crate::say;
-use crate::summary::{Summary, megabytes};
 use crate::table::Row;
+use dubbo_mesh_benches::{Summary, megabytes, say};
 
 /// At most so many times what the bare program needs.
 const FACTOR: u32 = 2;

@@ -5,18 +5,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use dubbo_mesh_benches::{Answer, Client, megabytes, peak, resident, say};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
-use crate::answer::Answer;
-use crate::client::Client;
 use crate::mesh::Mesh;
 use crate::registry::Registry;
-use crate::say;
-use crate::summary::megabytes;
 use crate::table::Row;
-use crate::usage;
 
 const CLIENTS: usize = 3;
 /// Between two changes.
@@ -39,11 +35,11 @@ pub(crate) async fn run(registry: &mut Registry, minutes: f64) -> [Row; 2] {
     for follower in &mut followers {
         follower.first().await;
     }
-    let peak = usage::peak(pid);
+    let peak_loading = peak(pid);
     let length = Duration::from_secs_f64(minutes * 60.0);
     let (samples, changes) = change(registry, pid, length).await;
     sleep(SETTLED).await;
-    let settled = usage::resident(pid);
+    let settled = resident(pid);
     let mut sets = 0;
     for follower in followers {
         sets += follower.sets.load(Ordering::Relaxed);
@@ -51,7 +47,7 @@ pub(crate) async fn run(registry: &mut Registry, minutes: f64) -> [Row; 2] {
         assert_eq!(last.resources, registry.tree.size.interfaces);
         assert_eq!(last.endpoint_count(), registry.tree.len());
     }
-    let peak_ever = usage::peak(pid);
+    let peak_ever = peak(pid);
     mesh.stop().await;
     let last = &samples[samples.len() - samples.len().div_ceil(10)..];
     let most = last.iter().copied().max().unwrap_or_default().max(settled);
@@ -72,9 +68,9 @@ pub(crate) async fn run(registry: &mut Registry, minutes: f64) -> [Row; 2] {
         },
         Row {
             what: format!("peak memory while loading, {name}"),
-            measured: megabytes(peak),
+            measured: megabytes(peak_loading),
             bound: megabytes(PEAK),
-            met: peak <= PEAK,
+            met: peak_loading <= PEAK,
             note: format!("VmHWM when {CLIENTS} clients had their first answer"),
         },
     ]
@@ -91,7 +87,7 @@ async fn change(registry: &mut Registry, pid: u32, length: Duration) -> (Vec<u64
         change_one(registry, changes).await;
         changes += 1;
         if began.elapsed() >= Duration::from_secs(samples.len() as u64 + 1) {
-            samples.push(usage::resident(pid));
+            samples.push(resident(pid));
             if samples.len() % 60 == 0 {
                 let now = samples.last().copied().unwrap_or_default();
                 say(&format!("memory, {} s: {}", samples.len(), megabytes(now)));

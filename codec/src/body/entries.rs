@@ -16,10 +16,13 @@ pub(crate) struct Entries {
     pub(crate) after: u32,
     /// Of each key and its value; an entry ends where the next begins, the last one at `end`. In
     /// protobuf, where they may stand in any order, of the length before each.
-    pub(crate) list: Inline<(u32, u32), 20>,
+    pub(crate) list: Inline<(u32, u32), { Self::IN_PLACE }>,
 }
 
 impl Entries {
+    /// So many take no allocation.
+    pub(crate) const IN_PLACE: usize = 20;
+
     pub(crate) fn at(start: usize) -> Self {
         Self {
             start: start as u32,

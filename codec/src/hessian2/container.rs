@@ -2,9 +2,11 @@
 
 use crate::error::{Error, ErrorKind, Limit, Limits, What};
 use crate::hessian2::number::{count, index, room_for};
+use crate::hessian2::plain::Plain;
 use crate::hessian2::string::{self, unexpected};
 use crate::hessian2::walk::{Container, OPEN_LIST, OPEN_MAP_AT_KEY, Sink, Tables, Type};
 use crate::reader::Reader;
+use crate::text::{Encoding, Text};
 
 /// Enters the map at the reader: what follows are its keys and values, then `Z`. False for a null.
 pub(crate) fn begin_map<'a, S: Sink<'a>>(
@@ -121,9 +123,29 @@ pub(crate) fn class_definition<'a, S: Sink<'a>>(
     let name = string::read(r, limits.four_byte_utf8, WHAT)?;
     let fields = count(r, What::FieldCount)?;
     sink.class(name, fields);
-    for _ in 0..fields {
-        sink.field(string::read(r, limits.four_byte_utf8, WHAT)?);
+    if !plain_fields(r, fields, sink) {
+        for _ in 0..fields {
+            sink.field(string::read(r, limits.four_byte_utf8, WHAT)?);
+        }
     }
     tables.classes.push(fields);
     Ok(())
+}
+
+/// Reads the names of a class's fields if all are plain. False if one is not, and nothing has moved.
+#[inline(always)]
+fn plain_fields<'a, S: Sink<'a>>(r: &mut Reader<'a>, fields: u32, sink: &mut S) -> bool {
+    let start = Plain::at(r);
+    let mut names = start;
+    let found = (0..fields).try_for_each(|_| names.skip());
+    let end = names.place();
+    if found.is_none() || !start.holds(end) {
+        return false;
+    }
+    let mut names = start;
+    for name in (0..fields).map_while(|_| names.data()) {
+        sink.field(Text::of(name, Encoding::Cesu8));
+    }
+    r.skip(end - r.at());
+    true
 }

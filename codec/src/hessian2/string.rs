@@ -12,6 +12,7 @@ use alloc::vec::Vec;
 use crate::error::{Error, ErrorKind, What};
 use crate::hessian2::cesu8::{short_ascii, span};
 use crate::hessian2::leads::nth_lead;
+use crate::hessian2::plain::is_ascii;
 use crate::reader::Reader;
 use crate::text::{Encoding, Text};
 
@@ -57,14 +58,12 @@ fn plain(rest: &[u8], lead: u8) -> Option<(usize, &[u8])> {
     }
 }
 
-/// Apart, so that callers into which strings are inlined stay small; its answer fits a register.
-#[inline(never)]
-const fn is_ascii(bytes: &[u8]) -> bool {
-    bytes.is_ascii()
-}
-
 #[inline(never)]
 fn read_any<'a>(r: &mut Reader<'a>, lead: u8, four: bool, what: What) -> Result<Text<'a>, Error> {
+    if let Some((head, data)) = plain(r.rest(), lead) {
+        r.skip(head + data.len());
+        return Ok(Text::of(data, Encoding::Cesu8));
+    }
     let units = match lead {
         0x00..=0x1f => usize::from(lead),
         0x30..=0x33 => usize::from(lead - 0x30) << 8 | usize::from(r.byte(what)?),

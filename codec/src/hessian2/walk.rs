@@ -1,4 +1,4 @@
-//! The table of lead bytes, once: walking over a value and telling a [`Sink`] what is there.
+//! Walking over a value and telling a [`Sink`] what is there.
 //!
 //! It owns the syntax, the bounds and the depth. It must not build anything: with the sink `()` the
 //! walk is a skip, and so passing over a value and decoding it cannot disagree.
@@ -13,6 +13,7 @@
 use crate::error::{Error, ErrorKind, Limit, Limits, What};
 use crate::hessian2::binary::{self, Binary};
 use crate::hessian2::container::{class_definition, container};
+use crate::hessian2::kind::{Kind, has_parts, kind};
 use crate::hessian2::number::{date_after, double_after, index, int_after, long_after};
 use crate::hessian2::string::{self, unexpected};
 use crate::inline::Inline;
@@ -112,25 +113,21 @@ pub(crate) fn walk<'a, S: Sink<'a>>(
         let at = r.at();
         let lead = r.byte(What::Value)?;
         let refused = |kind| Error::new(at, What::Value, kind);
-        let scalar = match lead {
-            0x00..=0x1f | 0x30..=0x33 | b'R' | b'S' => {
-                Scalar::String(string::read_after(&mut r, lead, four, What::String)?)
-            }
-            0x20..=0x2f | 0x34..=0x37 | b'A' | b'B' => {
-                Scalar::Binary(binary::read_after(&mut r, lead)?)
-            }
-            0x80..=0xd7 | b'I' => Scalar::Int(int_after(&mut r, lead, What::Int)?),
-            0x38..=0x3f | 0xd8..=0xff | b'L' | b'Y' => Scalar::Long(long_after(&mut r, lead)?),
-            b'D' | 0x5b..=0x5f => Scalar::Double(double_after(&mut r, lead)?),
-            0x4a | 0x4b => Scalar::Date(date_after(&mut r, lead)?),
-            b'N' => Scalar::Null,
-            b'T' | b'F' => Scalar::Bool(lead == b'T'),
-            b'Q' => Scalar::Reference(index(&mut r, tables.objects, What::Reference)?),
-            b'C' => {
+        let scalar = match kind(lead) {
+            Kind::String => Scalar::String(string::read_after(&mut r, lead, four, What::String)?),
+            Kind::Binary => Scalar::Binary(binary::read_after(&mut r, lead)?),
+            Kind::Int => Scalar::Int(int_after(&mut r, lead, What::Int)?),
+            Kind::Long => Scalar::Long(long_after(&mut r, lead)?),
+            Kind::Double => Scalar::Double(double_after(&mut r, lead)?),
+            Kind::Date => Scalar::Date(date_after(&mut r, lead)?),
+            Kind::Null => Scalar::Null,
+            Kind::Bool => Scalar::Bool(lead == b'T'),
+            Kind::Reference => Scalar::Reference(index(&mut r, tables.objects, What::Reference)?),
+            Kind::Class => {
                 class_before_value(&mut r, tables, limits, sink)?;
                 continue;
             }
-            0x60..=0x7f | b'H' | b'M' | b'O' | 0x55..=0x58 => {
+            Kind::Container => {
                 let (container, count) = container(&mut r, lead, tables, four)?;
                 tables.objects += 1;
                 sink.begin(container).map_err(refused)?;
@@ -148,7 +145,7 @@ pub(crate) fn walk<'a, S: Sink<'a>>(
                 }
                 continue;
             }
-            b'Z' if left == OPEN_LIST || left == OPEN_MAP_AT_KEY => {
+            Kind::End if left == OPEN_LIST || left == OPEN_MAP_AT_KEY => {
                 sink.end();
                 left = tables.levels.pop().unwrap_or(1);
                 if is_last(&mut left, base, tables, sink) {
@@ -156,7 +153,7 @@ pub(crate) fn walk<'a, S: Sink<'a>>(
                 }
                 continue;
             }
-            _ => return Err(unexpected(&r, lead, What::Value)),
+            Kind::End | Kind::Nothing => return Err(unexpected(&r, lead, What::Value)),
         };
         sink.scalar(scalar).map_err(refused)?;
         if is_last(&mut left, base, tables, sink) {
@@ -200,10 +197,10 @@ fn is_last<'a, S: Sink<'a>>(
 #[inline(always)]
 const fn next(left: u32) -> u32 {
     match left {
-        OPEN_LIST => OPEN_LIST,
+        counted if counted < OPEN => counted - 1,
         OPEN_MAP_AT_KEY => OPEN_MAP_AT_VALUE,
         OPEN_MAP_AT_VALUE => OPEN_MAP_AT_KEY,
-        counted => counted - 1,
+        _ => left,
     }
 }
 
@@ -219,12 +216,6 @@ fn close<'a, S: Sink<'a>>(left: &mut u32, base: usize, tables: &mut Tables, sink
         *left = next(tables.levels.pop().unwrap_or(1));
     }
     false
-}
-
-/// Whether this is the lead byte of something that has parts or a number: a list, a map, an object,
-/// a class definition, or a reference to one.
-pub(crate) const fn has_parts(lead: u8) -> bool {
-    matches!(lead, b'C' | b'H' | b'M' | b'O' | b'Q' | 0x55..=0x58 | 0x60..=0x7f)
 }
 
 /// The value that `bytes` begin with, if it has no parts. They were walked over before.
@@ -301,6 +292,12 @@ mod tests {
                 (b"W", 1),
                 (b"H", 3),
                 (b"\x71\x00", 0),
+                (b"U\x00", 1),
+                (b"V\x00\x91", 0),
+                (b"X\x91", 0),
+                (b"M\x00\x01k", 1),
+                (b"C\x01a\x91\x01b\x60", 0),
+                (b"C\x01a\x91\x01bO\x90", 0),
             ] {
                 let mut nested = before.to_vec();
                 nested.push(lead);
@@ -313,8 +310,9 @@ mod tests {
                 });
                 let whole = len(lead).map(|_| nested.len());
                 // An end marker is legal where a key or an element of an open list may stand.
-                let ends_early = lead == b'Z' && matches!(before, b"W" | b"H");
-                let expected = if ends_early { Some(2) } else { whole };
+                let ends_early = lead == b'Z' && matches!(before, b"W" | b"H" | b"U\x00");
+                let early = ends_early.then_some(before.len() + 1);
+                let expected = early.or(whole);
                 assert_eq!(end(&nested).ok(), expected, "{nested:x?}");
             }
         }

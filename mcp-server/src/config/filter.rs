@@ -28,6 +28,7 @@ struct Fields {
     options: Map<String, Value>,
     providers: Vec<PortList>,
     observe: Vec<PortList>,
+    bypass: Vec<PortList>,
 }
 
 impl TryFrom<Fields> for Written {
@@ -52,6 +53,7 @@ impl TryFrom<Fields> for Written {
             options: fields.options,
             providers: reach(&fields.providers).map_err(|error| format!("providers: {error}"))?,
             observed: reach(&fields.observe).map_err(|error| format!("observe: {error}"))?,
+            bypassed: reach(&fields.bypass).map_err(|error| format!("bypass: {error}"))?,
         };
         check_options(&installation).map_err(|error| format!("options: {error}"))?;
         Ok(Self(installation))
@@ -77,6 +79,9 @@ fn reach(lists: &[PortList]) -> Result<Reach, String> {
         check_export_to(&list.namespaces)?;
         if list.namespaces.is_empty() {
             return Err("a list needs namespaces; `\"*\"` for all".to_owned());
+        }
+        if !list.except.is_empty() {
+            return Err("only lists of `ports.http2` have an `except`".to_owned());
         }
         for port in list.ports.iter().flat_map(|range| range.numbers()) {
             for namespace in &list.namespaces {

@@ -52,7 +52,7 @@ workloads:
     applications: [shop-*]
     inMesh: true
     locality: hz/b
-    serviceAccount: shop
+    identity: spiffe://cluster.local/ns/shop/sa/shop
     network: n1
 exportTo: [shop]
 overrides:
@@ -131,6 +131,11 @@ fn a_mistake_is_reported_with_its_line_and_column() {
             "label version is always there",
         ),
         ("labels: [\"a b\"]\n", "1:10:", "cannot be a label"),
+        (
+            "workloads:\n- identity: shop\n",
+            "2:13:",
+            "is no identity like spiffe://",
+        ),
         ("removal: {delay: soon}\n", "1:18:", "not a duration"),
         (
             "schemes: {Thr_ift: TCP}\n",
@@ -167,6 +172,22 @@ fn a_mistake_is_reported_with_its_line_and_column() {
             "1:9:",
             "observe: port 20880 is listed twice for a",
         ),
+        (
+            "filter: {observe: [{ports: [20880], namespaces: [a], except: [10.0.0.1]}]}\n",
+            "1:9:",
+            "only lists of `ports.http2`",
+        ),
+        (
+            "filter: {options: {except: [10.0.0.1]}}\n",
+            "1:9:",
+            "no such option",
+        ),
+        (
+            "ports:\n  http2: [{ports: [20880], namespaces: [a], except: [10.0.0.0/99]}]\n",
+            "2:",
+            "neither an address nor a CIDR",
+        ),
+        ("overrides: [{interfaces: [a], pick: me}]\n", "1:", "me"),
         (
             "filter: {providers: [{ports: [20880], namespaces: [a]}, {ports: [20880], namespaces: [\"*\"]}]}\n",
             "1:9:",
@@ -244,6 +265,7 @@ fn the_filter_is_installed_as_it_is_configured() {
   options: {attachments: [region, 'gray-*']}
   providers: [{ports: [20880-20881], namespaces: [pay]}]
   observe: [{ports: [20890], namespaces: ['*']}]
+  bypass: [{ports: [20881], namespaces: [shop]}]
 ";
     let options = serde_json::json!({"attachments": ["region", "gray-*"]});
     let expected = Installation {
@@ -255,6 +277,7 @@ fn the_filter_is_installed_as_it_is_configured() {
         options: options.as_object().unwrap().clone(),
         providers: [("pay".into(), [20880, 20881].into())].into(),
         observed: [("*".into(), [20890].into())].into(),
+        bypassed: [("shop".into(), [20881].into())].into(),
     };
     assert_eq!(read(text).mesh.installation, Some(expected));
 }

@@ -10,7 +10,7 @@ use dubbo_registry::mesh::Mesh;
 use dubbo_registry::provider::Provider;
 use dubbo_registry::rule::{Kind, Rule};
 
-use super::estate::{Estate, party};
+use super::estate::{Estate, Service, party};
 use super::finding::{Finding, Party, Side, Topic};
 use super::judge::Found;
 
@@ -25,12 +25,18 @@ const ANY_WILL_DO: [&str; 4] = ["roundrobin", "leastactive", "shortestresponse",
 /// Looks through the census. Returns the number of consumers of the port.
 pub(super) fn find(estate: &Estate<'_>, census: &Census, mesh: &Mesh, found: &mut Found) -> usize {
     let mut applications = BTreeSet::new();
-    for provider in estate.providers() {
-        applications.insert(provider.application.to_string());
-        if !provider.tag.is_empty() {
-            let setting = format!("dubbo.tag={}", provider.tag);
-            let by = party(provider);
-            note(found, Topic::Tags, Finding::Setting { by, setting });
+    for (key, service) in &estate.services {
+        let topic = match mesh.routes_tags(key) {
+            true => Topic::KeptTags,
+            false => Topic::Tags,
+        };
+        for provider in estate.providers_of(service) {
+            applications.insert(provider.application.to_string());
+            if !provider.tag.is_empty() && !service.pick.spare(topic) {
+                let setting = format!("dubbo.tag={}", provider.tag);
+                let by = party(provider);
+                note(found, topic, Finding::Setting { by, setting });
+            }
         }
     }
     let mut consumers = 0;
@@ -55,31 +61,35 @@ pub(super) fn find(estate: &Estate<'_>, census: &Census, mesh: &Mesh, found: &mu
 
 /// What a consumer says. False if it calls nobody here.
 fn find_choices(estate: &Estate<'_>, consumer: &Consumer, found: &mut Found) -> bool {
-    let mut called = estate.called_by(consumer).peekable();
-    if called.peek().is_none() {
-        return false;
-    }
-    let is_tagged = |p: &&Arc<Provider>| p.id.port == estate.number && !p.tag.is_empty();
-    let tagged = called.any(|service| service.providers.iter().any(is_tagged));
+    let called: Vec<&Service<'_>> = estate.called_by(consumer).collect();
+    let is_tagged = |p: &Arc<Provider>| p.id.port == estate.number && !p.tag.is_empty();
+    let concerned = |topic| {
+        called.iter().any(|service| {
+            let tagged = || service.providers.iter().any(|p| is_tagged(p));
+            !service.pick.spare(topic) && (topic != Topic::Tags || tagged())
+        })
+    };
     for choice in &consumer.choices {
-        if let Some(topic) = topic(choice)
-            && (topic != Topic::Tags || tagged)
-        {
+        if let Some(topic) = topic(choice).filter(|topic| concerned(*topic)) {
             note(found, topic, setting(consumer_party(consumer), choice));
         }
     }
-    true
+    !called.is_empty()
 }
 
 /// What providers say, whose parameters consumers take over; their tags are known already.
 fn find_offers(estate: &Estate<'_>, census: &Census, found: &mut Found) {
-    let providers: BTreeMap<_, _> = estate.providers().map(|p| (&p.id, p)).collect();
+    let services = estate.services.values();
+    let providers: BTreeMap<_, _> = services
+        .flat_map(|s| estate.providers_of(s).map(|p| (&p.id, (p, s.pick))))
+        .collect();
     for offer in &census.offers {
-        let Some(provider) = providers.get(&offer.provider) else {
+        let Some((provider, pick)) = providers.get(&offer.provider) else {
             continue;
         };
         for choice in &offer.choices {
-            if let Some(topic) = topic(choice).filter(|topic| *topic != Topic::Tags) {
+            let told = |topic: &Topic| *topic != Topic::Tags && !pick.spare(*topic);
+            if let Some(topic) = topic(choice).filter(told) {
                 note(found, topic, setting(party(provider), choice));
             }
         }
@@ -145,5 +155,10 @@ fn concerns(rule: &Rule, estate: &Estate<'_>, applications: &BTreeSet<String>) -
     let key: &Arc<str> = &rule.key;
     let interface = key.rsplit('*').next().unwrap_or(key);
     let interface = interface.split(':').next().unwrap_or(interface);
-    applications.contains(&**key) || estate.has_interface(key) || estate.has_interface(interface)
+    let has = |interface| estate.has_interface(interface, Topic::Rules);
+    let of_application = || {
+        let spared = |service: &Service<'_>| service.pick.spare(Topic::Rules);
+        applications.contains(&**key) && !estate.services.values().all(spared)
+    };
+    of_application() || has(key) || has(interface)
 }

@@ -6,12 +6,13 @@ use std::sync::Arc;
 
 use dubbo_codec::ServiceKey;
 use dubbo_registry::consumer::Consumer;
+use dubbo_registry::mesh::{Mesh, Pick};
 use dubbo_registry::provider::{Identity, Protocol, Provider};
 use dubbo_registry::resource::Reason;
 use dubbo_registry::resource::service_entry::Member;
 use dubbo_registry::services::Services;
 
-use super::finding::{Counts, Party, Side};
+use super::finding::{Counts, Party, Side, Topic};
 
 /// The services of a port.
 pub(super) struct Estate<'a> {
@@ -32,6 +33,30 @@ pub(super) struct Service<'a> {
     pub(super) providers: Vec<&'a Arc<Provider>>,
     /// They and all others at their addresses.
     pub(super) members: Vec<Member>,
+    /// Whose choice the provider of a call is after the switch.
+    pub(super) pick: Picks,
+}
+
+/// Whose choice it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Picks {
+    /// The mesh's.
+    Mesh,
+    /// The SDK's, by configuration; calls are requests of their own all the same.
+    Sdk,
+    /// The SDK's, and connections are what they were: all providers are at addresses that are left alone.
+    LeftAlone,
+}
+
+impl Picks {
+    /// Whether nothing of this topic changes for a service.
+    pub(super) fn spare(self, topic: Topic) -> bool {
+        match self {
+            Self::Mesh => false,
+            Self::Sdk => topic != Topic::Callbacks,
+            Self::LeftAlone => true,
+        }
+    }
 }
 
 impl<'a> Estate<'a> {
@@ -39,6 +64,7 @@ impl<'a> Estate<'a> {
         number: u16,
         services: &'a Services,
         refused: &'a BTreeMap<Identity, Reason>,
+        after: &Mesh,
     ) -> Self {
         let mut estate = Self {
             number,
@@ -58,9 +84,11 @@ impl<'a> Estate<'a> {
             if dubbo.iter().any(there) {
                 let same = estate.interfaces.entry(key.interface()).or_default();
                 same.push(key);
+                let members = services.members(key).0;
                 let service = Service {
                     providers: dubbo,
-                    members: services.members(key).0,
+                    pick: picks(key, number, &members, after),
+                    members,
                 };
                 estate.services.insert(key, service);
             }
@@ -71,7 +99,16 @@ impl<'a> Estate<'a> {
 
     /// The Dubbo providers on the port.
     pub(super) fn providers(&self) -> impl Iterator<Item = &'a Arc<Provider>> {
-        let all = self.services.values().flat_map(|s| &s.providers).copied();
+        let services = self.services.values();
+        services.flat_map(|service| self.providers_of(service))
+    }
+
+    /// Those of one service.
+    pub(super) fn providers_of(
+        &self,
+        service: &Service<'a>,
+    ) -> impl Iterator<Item = &'a Arc<Provider>> {
+        let all = service.providers.iter().copied();
         all.filter(|p| p.id.port == self.number)
     }
 
@@ -97,9 +134,11 @@ impl<'a> Estate<'a> {
         called.filter_map(|key| self.services.get(key))
     }
 
-    /// Whether a service of this interface is here.
-    pub(super) fn has_interface(&self, interface: &str) -> bool {
-        self.interfaces.contains_key(interface)
+    /// Whether a service of this interface is here for which something of this topic can change.
+    pub(super) fn has_interface(&self, interface: &str, topic: Topic) -> bool {
+        let keys = self.interfaces.get(interface).into_iter().flatten();
+        keys.filter_map(|key| self.services.get(key))
+            .any(|service| !service.pick.spare(topic))
     }
 
     pub(super) fn counts(&self, consumers: usize) -> Counts {
@@ -119,10 +158,26 @@ impl<'a> Estate<'a> {
             let all = || service.providers.iter().filter(published);
             if all().any(|p| p.id.port == self.number) {
                 clusters += 1;
-                endpoints += all().count();
+                endpoints += match service.pick {
+                    Picks::Sdk => 0,
+                    Picks::Mesh | Picks::LeftAlone => all().count(),
+                };
             }
         }
         (clusters, endpoints)
+    }
+}
+
+fn picks(key: &ServiceKey, number: u16, members: &[Member], after: &Mesh) -> Picks {
+    let there = |m: &&Member| m.provider.id.port == number;
+    let left_alone = |m: &Member| after.ports.except(number).any(|net| net.contains(&m.ip));
+    match after.pick(key) {
+        // Who has no address yet could be anywhere.
+        _ if members.iter().any(|m| there(&m)) && members.iter().filter(there).all(left_alone) => {
+            Picks::LeftAlone
+        }
+        Pick::Sdk => Picks::Sdk,
+        Pick::Mesh => Picks::Mesh,
     }
 }
 

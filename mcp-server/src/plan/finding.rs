@@ -139,7 +139,7 @@ pub struct Section {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Topic {
-    /// Providers that take calls with their tag only.
+    /// Tags that nobody keeps: of consumers' URLs, and of providers where routes of ours are not wanted.
     Tags,
     /// Consumers whose own pick is taken away, or providers that ask for it.
     Picks,
@@ -157,6 +157,8 @@ pub enum Topic {
     BrokenServices,
     /// Headless Kubernetes services that take the connection first.
     HeadlessServices,
+    /// Tagged providers whose tag routes of ours keep.
+    KeptTags,
     /// Consumers that ask for another kind of balance.
     Balance,
     /// Dubbo and something else at one address.

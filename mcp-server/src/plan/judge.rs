@@ -128,9 +128,9 @@ impl Evidence<'_> {
 
     fn port(&self, number: u16, after: &Mesh, refused: &BTreeMap<Identity, Reason>) -> Port {
         let namespaces = self.namespaces(number);
-        let estate = Estate::new(number, self.services, refused);
+        let estate = Estate::new(number, self.services, refused, after);
         let mut found = Found::new();
-        let consumers = callers::find(&estate, self.census, self.mesh, &mut found);
+        let consumers = callers::find(&estate, self.census, after, &mut found);
         mixed::find(&estate, self.census, &mut found);
         owners::find(&estate, (self.mesh, after), &mut found);
         if let Some(neighbours) = self.neighbours {

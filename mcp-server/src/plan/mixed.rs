@@ -10,7 +10,7 @@ use dubbo_registry::census::Census;
 use dubbo_registry::provider::{Identity, Provider};
 use dubbo_registry::terms::Terms;
 
-use super::estate::{Estate, party};
+use super::estate::{Estate, Service, party};
 use super::finding::{Finding, Topic};
 use super::judge::Found;
 
@@ -21,7 +21,8 @@ type Wants<'a> = (&'a Provider, &'a Terms);
 pub(super) fn find(estate: &Estate<'_>, census: &Census, found: &mut Found) {
     let offers = census.offers.iter();
     let terms: BTreeMap<&Identity, &Terms> = offers.map(|o| (&o.provider, &o.terms)).collect();
-    for service in estate.services.values() {
+    let spared = |service: &&Service<'_>| service.pick.spare(Topic::MixedProviders);
+    for service in estate.services.values().filter(|s| !spared(s)) {
         let providers = service.providers.iter().map(|p| Arc::as_ref(p));
         let published = providers.filter(|p| !estate.refused.contains_key(&p.id));
         let all: Vec<Wants<'_>> = published

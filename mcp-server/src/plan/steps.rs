@@ -6,6 +6,7 @@ use std::sync::Arc;
 use dubbo_registry::installation::{Installation, METADATA_KEY};
 use dubbo_registry::mesh::Mesh;
 use dubbo_registry::ports::{Mode, Ports};
+use ipnet::IpNet;
 
 /// How to switch `port`.
 pub(super) fn steps(port: u16, namespaces: &[Arc<str>], mesh: &Mesh) -> Vec<String> {
@@ -36,7 +37,7 @@ fn changes(port: u16, namespaces: &[Arc<str>], mesh: &Mesh) -> Vec<String> {
         steps.push(format!("Let it listen: {refused}."));
     }
     if mesh.ports.mode(port) == Mode::Tcp {
-        let list = list(&[port].into(), namespaces);
+        let list = list(&[port].into(), namespaces, &[]);
         let observe = match &mesh.installation {
             Some(there) if !there.observed.is_empty() => format!("add {list} to `filter.observe`"),
             _ => format!("`filter: {{observe: [{list}]}}` in the configuration"),
@@ -79,21 +80,27 @@ pub(super) fn undo(port: u16, mesh: &Mesh) -> Vec<String> {
 /// Every http2 list, as it is written.
 fn lists(ports: &Ports) -> String {
     let numbers: BTreeSet<u16> = ports.http2_by_namespace().into_values().flatten().collect();
-    let mut lists: BTreeMap<Arc<[Arc<str>]>, BTreeSet<u16>> = BTreeMap::new();
+    let mut lists: BTreeMap<_, BTreeSet<u16>> = BTreeMap::new();
     for number in numbers {
         if let Mode::Http2(namespaces) = ports.mode(number) {
-            lists.entry(namespaces).or_default().insert(number);
+            let except: Vec<String> = ports.except(number).map(IpNet::to_string).collect();
+            let same = lists.entry((namespaces, except)).or_default();
+            same.insert(number);
         }
     }
-    let lists: Vec<_> = lists.iter().map(|(n, p)| list(p, n)).collect();
+    let lists: Vec<_> = lists.iter().map(|((n, e), p)| list(p, n, e)).collect();
     format!("[{}]", lists.join(", "))
 }
 
-fn list(ports: &BTreeSet<u16>, namespaces: &[Arc<str>]) -> String {
+fn list(ports: &BTreeSet<u16>, namespaces: &[Arc<str>], except: &[String]) -> String {
     let ports: Vec<_> = ports.iter().map(u16::to_string).collect();
     let namespaces: Vec<_> = namespaces.iter().map(|name| quoted(name)).collect();
+    let except = match except {
+        [] => String::new(),
+        except => format!(", except: [{}]", except.join(", ")),
+    };
     format!(
-        "{{ports: [{}], namespaces: [{}]}}",
+        "{{ports: [{}], namespaces: [{}]{except}}}",
         ports.join(", "),
         namespaces.join(", ")
     )

@@ -269,17 +269,83 @@ fn tags_are_named_on_both_sides() {
         consumers: &asks,
         ..Given::default()
     };
-    let expected = [
-        "com.acme.Greeter provider 10.0.0.2:20880 (acme): dubbo.tag=gray",
-        "com.acme.Greeter consumer 10.0.1.1 (web): dubbo.tag=gray",
-    ];
-    assert_eq!(given.found(), of(Topic::Tags, &expected));
+    let provider = ["com.acme.Greeter provider 10.0.0.2:20880 (acme): dubbo.tag=gray"];
+    let consumer = ["com.acme.Greeter consumer 10.0.1.1 (web): dubbo.tag=gray"];
+    let kept = [of(Topic::Tags, &consumer), of(Topic::KeptTags, &provider)].concat();
+    assert_eq!(given.found(), kept);
+    // Without routes of ours nobody keeps the rule; the SDK that picks keeps it itself.
+    let with = |line: &str| format!("{KNOWN}overrides: [{{interfaces: [com.acme.*], {line}}}]\n");
+    for (line, expected) in [
+        (
+            "tagRoutes: false",
+            of(Topic::Tags, &[provider, consumer].concat()),
+        ),
+        ("pick: sdk", Vec::new()),
+    ] {
+        let config = with(line);
+        let found = Given {
+            config: &config,
+            rules: Vec::new(),
+            ..given
+        }
+        .found();
+        assert_eq!(found, expected, "{line}");
+    }
     // Where nobody has a tag, to ask for one makes no difference.
     let given = Given {
         providers: &[GREETER],
         ..given
     };
     assert_eq!(given.found(), []);
+}
+
+/// What the advice says is enough: with it written down nothing is left to be said.
+#[test]
+fn what_keeps_the_choice_of_the_sdk_is_no_longer_named() {
+    let providers = [
+        "dubbo://10.0.0.1:20880/com.acme.Greeter?application=acme&sticky=true&token=1",
+        "dubbo://10.0.0.2:20880/com.acme.Greeter?application=acme&token=2",
+        "dubbo://10.0.0.3:20880/com.acme.Pusher?application=acme&push.0.callback=true",
+        "dubbo://10.0.0.4:20880/com.acme.Pusher?application=acme",
+    ];
+    let consumers = [
+        "consumer://10.0.1.1/com.acme.Greeter?application=web&cluster=broadcast",
+        "consumer://10.0.1.1/com.acme.Pusher?application=web&push.0.callback=true",
+    ];
+    let topics = |config: &str| {
+        let given = Given {
+            config,
+            providers: &providers,
+            consumers: &consumers,
+            ..Given::default()
+        };
+        let topics = given.found().into_iter().map(|(topic, _)| topic);
+        (given.plan().verdict, topics.collect::<Vec<_>>())
+    };
+    let (picks, mixed, callbacks) = (Topic::Picks, Topic::MixedProviders, Topic::Callbacks);
+    let sdk = "overrides: [{interfaces: [com.acme.Greeter], pick: sdk}]\n";
+    let except = |addresses: &str| {
+        format!(
+            "ports: {{http2: [{{ports: [20880], namespaces: [shop], except: [{addresses}]}}]}}\n"
+        )
+    };
+    let (one, both) = (except("10.0.0.3"), except("10.0.0.3, 10.0.0.4/32"));
+    let changed = Verdict::Changed;
+    for (lines, expected) in [
+        (String::new(), (changed, vec![picks, callbacks, mixed])),
+        (sdk.to_owned(), (changed, vec![callbacks])),
+        (both.clone(), (changed, vec![picks, mixed])),
+        // A call could be dialled to the other one, and then balanced.
+        (format!("{sdk}{one}"), (changed, vec![callbacks])),
+        (format!("{sdk}{both}"), (Verdict::Unchanged, vec![])),
+    ] {
+        assert_eq!(topics(&format!("{KNOWN}{lines}")), expected, "{lines}");
+    }
+    // What is said to be written is what was written.
+    let config = Config::from_text(&format!("{sdk}{both}")).unwrap();
+    let steps = steps::steps(20881, &["pay".into()], &config.mesh).join("\n");
+    let list = "{ports: [20880], namespaces: [shop], except: [10.0.0.3/32, 10.0.0.4/32]}";
+    assert!(steps.contains(list), "{steps}");
 }
 
 /// As 3.3.6 wrote it, cut to what is read.
@@ -621,7 +687,7 @@ fn a_list_is_cut_and_says_so() {
     let mut plan = given.plan();
     plan.cut(10);
     let text = Text(&plan).to_string();
-    assert!(text.contains("[CHANGES CALLS] Tags (12)\n"), "{text}");
+    assert!(text.contains("[note] Tagged providers (12)\n"), "{text}");
     assert_eq!(text.matches("dubbo.tag=gray").count(), 10);
     assert!(text.contains("    … and 2 more (--all)\n"), "{text}");
 }
@@ -647,19 +713,19 @@ fn nothing_of_strangers_looks_like_a_line_of_ours() {
 fn machines_get_the_same_in_words_of_their_own() {
     let plan = Given {
         config: KNOWN,
-        providers: &["dubbo://10.0.0.1:20880/com.acme.Greeter?application=acme&dubbo.tag=gray"],
+        providers: &["dubbo://10.0.0.1:20880/com.acme.Greeter?application=acme&sticky=true"],
         ..Given::default()
     }
     .plan();
     let value = serde_json::to_value(&plan).unwrap();
     let section = &value["ports"][0]["sections"][0];
     assert_eq!(value["verdict"], "changed");
-    assert_eq!(section["topic"], "tags");
+    assert_eq!(section["topic"], "picks");
     assert_eq!(
         section["findings"],
         serde_json::json!([{
             "kind": "setting", "service": "com.acme.Greeter", "side": "provider",
-            "application": "acme", "address": "10.0.0.1:20880", "setting": "dubbo.tag=gray",
+            "application": "acme", "address": "10.0.0.1:20880", "setting": "sticky=true",
         }])
     );
     let yaml = serde_saphyr::to_string(&plan).unwrap();

@@ -15,6 +15,7 @@ impl Topic {
             | Self::OtherProtocols
             | Self::BrokenServices => true,
             Self::HeadlessServices
+            | Self::KeptTags
             | Self::Balance
             | Self::SharedPorts
             | Self::OtherPorts
@@ -37,6 +38,7 @@ impl Topic {
             Self::OtherProtocols => "Not Dubbo, on the same number",
             Self::BrokenServices => "Kubernetes services of the number that would break",
             Self::HeadlessServices => "Headless services that take the connection first",
+            Self::KeptTags => "Tagged providers",
             Self::Balance => "Load balancing",
             Self::SharedPorts => "Dubbo and another protocol at one address",
             Self::OtherPorts => "Providers of these services on other ports",
@@ -51,9 +53,10 @@ impl Topic {
     pub fn effect(self) -> &'static str {
         match self {
             Self::Tags => {
-                "Dubbo calls a tagged provider only for its tag. The mesh balances over all providers \
-                 of a service: tagged ones would get calls without the tag, and calls with it could \
-                 go to any provider."
+                "Dubbo calls a tagged provider only for its tag. A tag that stands in a consumer's URL is \
+                 not sent with its calls, so to the mesh they would have none; and where `tagRoutes: \
+                 false` stands in `overrides`, tagged providers would get calls without the tag, and \
+                 calls with it could go to any provider."
             }
             Self::Picks => {
                 "The consumer decides which provider, or how many, a call is for. The sidecar would \
@@ -92,6 +95,11 @@ impl Topic {
                  connection before the port's own listener does: these calls would stay TCP, as \
                  today, and no route would apply to them."
             }
+            Self::KeptTags => {
+                "A DestinationRule and a VirtualService of ours keep Dubbo's rule: a call goes to the \
+                 providers of its tag, one without a tag never to a tagged provider. A VirtualService \
+                 of yours for the same host would take their place."
+            }
             Self::Balance => {
                 "Calls would be balanced by the sidecar (LEAST_REQUEST by default, weights obeyed), \
                  not as asked for here."
@@ -128,29 +136,37 @@ impl Topic {
     pub fn advice(self) -> &'static str {
         match self {
             Self::Tags => {
-                "Move the tagged providers to a port that is not listed; or publish, before the \
-                 switch, a DestinationRule with a subset for each value of the label `tag` \
-                 (`untagged` where there is none) and a VirtualService that routes by the header \
-                 `dubbo.tag`. A tag that stands in a consumer's URL is not sent with its calls: route \
-                 those by `sourceLabels`."
+                "Leave the choice to the SDK, which obeys tags as today: `pick: sdk` for these \
+                 interfaces in `overrides`. Or publish, before the switch, a DestinationRule with a \
+                 subset for each value of the label `tag` (`untagged` where there is none) and a \
+                 VirtualService that routes by the header `dubbo.tag`, and the calls of consumers with \
+                 a tag in their URL by `sourceLabels`."
             }
             Self::Picks => {
-                "Let these services have a port that is not listed, or their consumers stay outside \
-                 of the listed namespaces. A hash can be made by the mesh instead: a DestinationRule \
-                 with `consistentHash` over a header."
+                "Leave the choice to the SDK: `pick: sdk` for these interfaces in `overrides`; their \
+                 calls are routed by host and go where they are dialled. Or leave the module away from \
+                 the sidecars of these consumers. A hash can be made by the mesh instead: a \
+                 DestinationRule with `consistentHash` over a header."
             }
             Self::Callbacks => {
-                "Let services with callbacks have a port of their own that is not listed. Where the \
-                 setting is left over and nobody uses it, remove it."
+                "Name the addresses of all providers of these services in `except` of the port's list \
+                 in `ports.http2`: connections to them pass as they are, whatever else is called there. \
+                 Where the setting is left over and nobody uses it, remove it."
             }
             Self::MixedProviders => {
                 "Make them alike before the switch: one token for all providers of the service \
                  (`token=true` makes one for each), one path, and `serialization` and \
-                 `prefer.serialization` set to what all of them read."
+                 `prefer.serialization` set to what all of them read. Or leave the choice to the SDK: \
+                 `pick: sdk` in `overrides`."
             }
             Self::Rules => {
-                "Write the rule as a VirtualService and a DestinationRule before the switch, and take \
-                 it out of the registry afterwards; or do not list the port."
+                "Leave the choice to the SDK, which obeys the rule as today: `pick: sdk` for the \
+                 interfaces in `overrides`. Or write the rule as a VirtualService and a DestinationRule \
+                 before the switch, and take it out of the registry afterwards."
+            }
+            Self::KeptTags => {
+                "Nothing, unless you route these hosts yourself: then say `tagRoutes: false` in \
+                 `overrides`, and keep the rule in your routes."
             }
             Self::SharedHosts => {
                 "Give one of the two another name, group or version, or another port."

@@ -293,3 +293,28 @@ fn bare_values() {
     );
     assert!(ran.out.contains("the input ends too early"), "{}", ran.out);
 }
+
+/// Values that Dubbo 3.3.6 answered in fastjson2; what they are is what Java told when they were recorded.
+#[test]
+fn bare_values_in_jsonb() {
+    /// Head, flag with its length, length of the value.
+    const BEFORE: usize = 16 + 4 + 2 + 4;
+    for (case, expected) in [
+        ("fastjson2-map", r#"{"size":2,"big":1073741824,"one":1}"#),
+        ("fastjson2-async", r#""async A from p1""#),
+    ] {
+        let frames = recorded("3.3.6");
+        let response = frames
+            .iter()
+            .find(|frame| frame.case == case && !frame.from_consumer)
+            .unwrap();
+        let length = u32::from_be_bytes(response.bytes[BEFORE - 4..BEFORE].try_into().unwrap());
+        let value = &response.bytes[BEFORE..][..length as usize];
+        assert!(response.meaning.contains(expected), "{case}");
+        let ran = run(&["--jsonb"], value);
+        let expected = (Ok(Ended::Done), format!("{expected}\n"));
+        assert_eq!((ran.ended, ran.out), expected, "{case}");
+        let cut = run(&["--jsonb"], &value[..value.len() - 1]);
+        assert_eq!(cut.ended, Ok(Ended::Broken), "{case}");
+    }
+}

@@ -19,7 +19,7 @@ pub struct Setting {
 }
 
 /// All options. The documentation's table is this one.
-pub const SETTINGS: [Setting; 20] = [
+pub const SETTINGS: [Setting; 21] = [
     Setting {
         name: "mode",
         default: r#""route""#,
@@ -120,9 +120,15 @@ pub const SETTINGS: [Setting; 20] = [
     },
     Setting {
         name: "drain_ms",
-        default: "10000",
-        meaning: "time between the readonly event and the close of a connection",
+        default: "4000",
+        meaning: "time between the readonly event and the close of a connection; below the 5 s of `drain_timeout` of Envoy's HTTP connection manager, which then cuts it",
         set: |c, v| value::number(&mut c.drain_ms, v, 0..=u32::MAX),
+    },
+    Setting {
+        name: "readonly_event",
+        default: "true",
+        meaning: "that event, where Envoy drains; `false` for a caller's sidecar, whose connections to all providers drain at once: they are closed one after another within `drain_ms`",
+        set: |c, v| value::flag(&mut c.readonly_event, v),
     },
     Setting {
         name: "half_frame_ms",

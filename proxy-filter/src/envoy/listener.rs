@@ -24,6 +24,16 @@ impl Listener {
         }
     }
 
+    /// Lends the address that the client dialled, without its port; empty if it has none.
+    pub(crate) fn lend_local_address<T>(self, each: impl FnOnce(&[u8]) -> T) -> T {
+        let (mut address, mut port) = (NOTHING, 0);
+        // SAFETY: the filter is alive; the text is the connection's own and outlives the hook.
+        unsafe {
+            (self.1.listener_get_local_address)(self.0, &raw mut address, &raw mut port);
+            each(bytes_of(address))
+        }
+    }
+
     /// Says what the connection speaks, for the choice of a filter chain.
     pub(crate) fn set_application_protocol(self, protocol: &str) {
         let protocols = [borrowed(protocol.as_bytes())];

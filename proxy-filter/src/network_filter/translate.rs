@@ -63,8 +63,10 @@ enum Speech {
 trait Translator {
     fn client_sent(&mut self, bytes: &[u8]);
     fn envoy_sent(&mut self, bytes: &[u8]);
-    /// Time that passes, and whether anybody has read from the client.
-    fn at(&mut self, now: u64, read: bool);
+    /// What comes now comes at `now`; whether anybody has read from the client until then.
+    fn clock(&mut self, now: u64, read: bool);
+    /// Whose time is up at `now`, once all that came is taken.
+    fn at(&mut self, now: u64);
     /// What came of it; what is for the manager only if it is not on the stack.
     fn outcome(&mut self, writing: bool) -> Outcome;
 }
@@ -78,10 +80,14 @@ impl Translator for DubboToHttp2 {
         self.from_http2(bytes);
     }
 
-    fn at(&mut self, now: u64, read: bool) {
+    fn clock(&mut self, now: u64, read: bool) {
         if !read {
             self.not_read(now);
         }
+        self.clock(now);
+    }
+
+    fn at(&mut self, now: u64) {
         self.at(now);
     }
 
@@ -112,10 +118,13 @@ impl Translator for Authority {
         self.from_envoy(bytes);
     }
 
-    fn at(&mut self, now: u64, read: bool) {
+    fn clock(&mut self, now: u64, read: bool) {
         if !read {
             self.not_read(now);
         }
+    }
+
+    fn at(&mut self, now: u64) {
         self.at(now);
     }
 
@@ -220,8 +229,10 @@ impl Translate {
             Speech::Http2(translator) => &mut **translator,
             Speech::Unknown(_) | Speech::Other => return None,
         };
-        translator.at(timer::now(), !self.stopped.get());
+        let now = timer::now();
+        translator.clock(now, !self.stopped.get());
         feed(translator);
+        translator.at(now);
         Some(translator.outcome(writing))
     }
 

@@ -26,7 +26,7 @@ impl DubboToHttp2 {
             Http2Event::Data { stream, bytes, end } => self.answer_data(stream, bytes, end),
             Http2Event::Trailers { stream } => self.answer_end(stream, &[]),
             Http2Event::Reset { stream, code } => self.answer_reset(stream, code),
-            Http2Event::GoAway { .. } => self.begin_drain(),
+            Http2Event::GoAway { .. } => self.goodbye(),
         }
     }
 

@@ -103,7 +103,8 @@ impl DubboToHttp2 {
         self.http2.send_data(stream, frame.bytes(), true);
         self.flights.begin(stream, call, since, deadline);
         if self.http2.ids_left() < LAST_STREAMS {
-            self.begin_drain();
+            // This one alone: all others go on.
+            self.begin_drain(true);
         }
     }
 

@@ -3,7 +3,10 @@
 //! ```text
 //! goodbye of Envoy, or stream ids that end ─> readonly event ─ drain_ms ─> nobody waits ─> close
 //! ```
-//! A Java provider does the same when it stops: the event, ten seconds, the end.
+//! A Java provider does the same when it stops: the event, ten seconds, the end. In a caller's sidecar
+//! it is not a provider that goes but the sidecar's listener, for all providers at once. The event
+//! would leave Dubbo 3 without any ("no provider available", until each has connected anew); a close
+//! without it is mended in the next call. So there is none, and connections close one after another.
 
 use dubbo_codec::{FrameHead, FrameKind, Serialization, Status};
 
@@ -32,14 +35,28 @@ impl Drain {
 }
 
 impl DubboToHttp2 {
-    pub(super) fn begin_drain(&mut self) {
+    /// Envoy closes this connection before long.
+    pub(super) fn goodbye(&mut self) {
+        self.begin_drain(self.config.readonly_event);
+    }
+
+    /// This connection closes, with or without the event before.
+    pub(super) fn begin_drain(&mut self, event: bool) {
         if !matches!(self.drain, Drain::None) {
             return;
         }
         self.count(Counter::Drains);
-        self.drain = Drain::Until(self.now.saturating_add(self.config.drain_ms.into()));
-        let event = read_only(self.serialization);
-        self.to_dubbo.extend_from_slice(&event);
+        let most = Millis::from(self.config.drain_ms);
+        if event {
+            let event = read_only(self.serialization);
+            self.to_dubbo.extend_from_slice(&event);
+        }
+        let wait = if event {
+            most
+        } else {
+            most * spread(self.born) / 1024
+        };
+        self.drain = Drain::Until(self.now.saturating_add(wait));
     }
 
     /// The time since the event is over and nobody waits.
@@ -49,6 +66,11 @@ impl DubboToHttp2 {
         }
         matches!(self.drain, Drain::Over) && self.flights.len() == 0 && self.queue.is_empty()
     }
+}
+
+/// 0 to 1023, so that connections which were opened one after the other are far apart.
+const fn spread(born: Millis) -> Millis {
+    born.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 54
 }
 
 /// The event "call me no more" as Java providers send it: one way, the string `R`.
@@ -89,7 +111,7 @@ mod tests {
         assert_eq!((half.to_dubbo().len(), half.drain.deadline()), (0, None));
         half.from_dubbo(&with_id(&call, 1));
         assert_eq!(*half.to_dubbo(), read_only(Serialization::HESSIAN2));
-        assert_eq!(half.drain.deadline(), Some(10_005));
+        assert_eq!(half.drain.deadline(), Some(4_005));
         half.from_dubbo(&with_id(&call, 2));
         assert_eq!((half.flights.len(), half.closing()), (3, None));
     }

@@ -327,12 +327,12 @@ fn a_provider_that_closes_fails_its_calls_and_readonly_drains() {
     // It is still served.
     let got = joined.call(&request(3, 5));
     assert_eq!(joined.answer(&response(head(&got[0]).id, 5)).len(), 1);
-    joined.caller.at(9999);
+    joined.caller.at(3999);
     assert_eq!(
         (joined.caller.closing(), joined.caller.next_deadline()),
         (None, Some(10_000))
     );
-    joined.caller.at(10_000);
+    joined.caller.at(4000);
     assert_eq!(joined.caller.closing(), None, "a call is open");
     joined.provider.dubbo_closed();
     joined.settle();

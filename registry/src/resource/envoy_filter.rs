@@ -3,6 +3,7 @@
 //!
 //! ```text
 //! http2 ports ──────→ callers    sniff, dubbo_to_http2, no istio.alpn, clusters, what is unpublished
+//! bypassed ports ───→ callers    every call to where it was dialled, before all other routes
 //! providers' ports ─→ providers  dubbo_to_http2, inbound clusters
 //! observed ports ───→ observed   dubbo_observe in front of tcp_proxy
 //! ```
@@ -32,15 +33,24 @@ pub fn render(mesh: &Mesh) -> Vec<Object<EnvoyFilter>> {
     let Some(installation) = &mesh.installation else {
         return Vec::new();
     };
-    let callers = mesh.ports.http2_by_namespace();
+    let http2 = mesh.ports.http2_by_namespace();
+    let mut callers = http2.clone();
+    for (namespace, ports) in &installation.bypassed {
+        callers.entry(namespace.clone()).or_default().extend(ports);
+    }
+    let listed = |reach: &Reach, namespace: &str| reach.get(namespace).cloned().unwrap_or_default();
     let mut objects = Vec::new();
-    objects.extend(each(&callers, CALLERS, installation, |namespace, ports| {
+    objects.extend(each(&callers, CALLERS, installation, |namespace, _| {
         let mut patches = Patches::new(installation);
-        for port in ports {
-            patches.caller(*port);
+        for port in listed(&http2, namespace) {
+            patches.caller(port, mesh.ports.except(port));
             if installation.cluster_match == ClusterMatch::Port {
-                patches.cluster_of_port(*port);
+                patches.cluster_of_port(port);
             }
+        }
+        // Inserted first, and so after all that is inserted first.
+        for port in listed(&installation.bypassed, namespace) {
+            patches.bypass(port);
         }
         // A cluster may be added once only, and what stands for all namespaces is there already.
         if namespace == EVERYWHERE || !callers.contains_key(EVERYWHERE) {

@@ -38,6 +38,8 @@ pub enum Reason {
     },
     /// It is not Dubbo and stands on a port whose sidecars speak Dubbo.
     Http2PortIsDubbos(u16),
+    /// The SDK picks the providers of its service, which is shown on ports in http2 mode only.
+    SdkPicks(u16),
     /// The range of virtual addresses is exhausted, and TCP needs one.
     NoAddress,
     /// Another service has the same host name and comes first.
@@ -60,7 +62,7 @@ pub enum Reason {
 impl Reason {
     /// Whether somebody should do something about it.
     pub fn is_fault(&self) -> bool {
-        !matches!(self, Self::TakesNoCalls)
+        !matches!(self, Self::TakesNoCalls | Self::SdkPicks(_))
     }
 
     /// One word for metrics.
@@ -72,6 +74,7 @@ impl Reason {
             Self::Scheme(_) => "scheme",
             Self::PortTaken { .. } => "port-taken",
             Self::Http2PortIsDubbos(_) => "http2-port",
+            Self::SdkPicks(_) => "sdk-picks",
             Self::NoAddress => "no-address",
             Self::HostTaken { .. } => "host-taken",
             Self::Unresolved(_) => "unresolved",
@@ -107,6 +110,11 @@ impl fmt::Display for Reason {
                 f,
                 "port {port} is in http2 mode, where sidecars expect Dubbo only; take it off the \
                  http2 list or give this protocol another port"
+            ),
+            Self::SdkPicks(port) => write!(
+                f,
+                "the SDK picks the providers of its service (`pick: sdk`), so nothing but Dubbo on \
+                 ports in http2 mode is shown, and port {port} is dialled as before"
             ),
             Self::NoAddress => f.write_str(
                 "no virtual address is left for its service; configure a larger vips.cidr",

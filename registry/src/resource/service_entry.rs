@@ -9,19 +9,25 @@
 //! port by the port's *name*, so names differ between the entries of a host, and each endpoint maps
 //! every port of its own entry to the port that it listens on. Labels and `exportTo` are equal in
 //! all entries of a host, or istiod does not merge them.
+//!
+//! A service whose providers the SDK picks (`pick: sdk`) is one entry without endpoints, for its ports in
+//! http2 mode: with resolution NONE a call is routed by its host and goes where it was dialled.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+mod sorted;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 use dubbo_codec::ServiceKey;
 
+use self::sorted::sort_out;
 use super::refusal::{Reason, Refusal};
 use super::{Object, annotations, label, validate};
 use crate::mesh::{IstioProtocol, Mesh};
 use crate::ports::Mode;
 use crate::proto::{Location, Resolution, ServiceEntry, ServicePort, WorkloadEntry};
-use crate::provider::{Identity, Protocol, Provider};
+use crate::provider::{Protocol, Provider};
 
 /// Heaviest endpoint. Envoy adds the weights of a service up in 32 bits, and refuses all its
 /// endpoints if they do not fit: 4,294 of these do, of more endpoints each may weigh less.
@@ -85,18 +91,28 @@ pub fn render(service: Service<'_>, mesh: &Mesh) -> Rendered {
         rendered.ports.insert(protocol.clone(), numbers);
     }
     let export_to = export_to(service.key, &sorted.ports, mesh);
+    let identities = identities(sorted.members.values().flatten(), mesh);
     for (protocol, numbers) in &sorted.ports {
         let ports = service_ports(protocol, numbers, mesh);
         let members = sorted.members.get(protocol).map_or(&[][..], Vec::as_slice);
-        let endpoints = endpoints(members, &ports, &sorted.also, mesh);
+        let addresses = service.vip.iter().map(Ipv4Addr::to_string);
+        let (resolution, addresses, endpoints) = match sorted.sdk_picks {
+            true => (Resolution::None, Vec::new(), Vec::new()),
+            false => (
+                Resolution::Static,
+                addresses.collect(),
+                endpoints(members, &ports, &sorted.also, mesh),
+            ),
+        };
         let spec = ServiceEntry {
             hosts: vec![service.host.to_owned()],
-            addresses: service.vip.iter().map(Ipv4Addr::to_string).collect(),
+            addresses,
             ports,
             location: Location::MeshInternal.into(),
-            resolution: Resolution::Static.into(),
+            resolution: resolution.into(),
             endpoints,
             export_to: export_to.clone(),
+            subject_alt_names: identities.clone(),
         };
         if let Some(spec) = checked(spec, members, &mut rendered.refused) {
             let object = Object {
@@ -110,139 +126,6 @@ pub fn render(service: Service<'_>, mesh: &Mesh) -> Rendered {
         }
     }
     rendered
-}
-
-/// The members that are published, by protocol, and the ports of each protocol.
-#[derive(Default)]
-struct Sorted<'a> {
-    members: BTreeMap<Protocol, Vec<&'a Member>>,
-    /// Where the members of each protocol are.
-    addresses: BTreeMap<Protocol, HashSet<(IpAddr, u16)>>,
-    ports: Ports,
-    /// Addresses of the number's owner that also speak another protocol.
-    also: BTreeMap<(IpAddr, u16), BTreeSet<Protocol>>,
-}
-
-/// Who comes first owns a number: its [owner](owners) where several protocols want it, and else
-/// protocols in order, Dubbo first. A number that is only kept is free for those that use it.
-fn sort_out<'a>(service: Service<'a>, mesh: &Mesh, refused: &mut Vec<Refusal>) -> Sorted<'a> {
-    let mut sorted = Sorted::default();
-    let mut members: Vec<&Member> = service.members.iter().collect();
-    let owners = owners(&members);
-    members.sort_by_key(|member| {
-        let Identity { protocol, port, .. } = &member.provider.id;
-        (
-            owners.get(port).is_some_and(|owner| owner != &protocol),
-            protocol,
-        )
-    });
-    for member in members {
-        if let Err(reason) = sorted.take(member, service.vip, mesh) {
-            refused.push(Refusal {
-                provider: member.provider.id.clone(),
-                reason,
-            });
-        }
-    }
-    let in_use: BTreeSet<u16> = sorted.ports.values().flatten().copied().collect();
-    for (protocol, numbers) in service.kept_ports {
-        let free = numbers.difference(&in_use).copied().filter(|number| {
-            service.vip.is_some() || istio_protocol(protocol, *number, mesh) != IstioProtocol::Tcp
-        });
-        sorted
-            .ports
-            .entry(protocol.clone())
-            .or_default()
-            .extend(free);
-    }
-    sorted.ports.retain(|_, numbers| !numbers.is_empty());
-    sorted
-}
-
-/// The owners of the numbers that providers of several protocols have. Where one address speaks both
-/// Dubbo and something else (port unification) it is Dubbo; else it is who has more providers there,
-/// so that a stray entry does not put out all the others.
-fn owners<'a>(members: &[&'a Member]) -> BTreeMap<u16, &'a Protocol> {
-    let protocols: BTreeSet<&Protocol> = members.iter().map(|m| &m.provider.id.protocol).collect();
-    if protocols.len() < 2 {
-        return BTreeMap::new();
-    }
-    let mut at: BTreeMap<u16, BTreeMap<&Protocol, BTreeSet<IpAddr>>> = BTreeMap::new();
-    let serves = |m: &&&Member| m.provider.weight > 0 && m.provider.enabled;
-    for member in members.iter().filter(serves) {
-        let Identity { protocol, port, .. } = &member.provider.id;
-        let of_port = at.entry(*port).or_default();
-        of_port.entry(protocol).or_default().insert(member.ip);
-    }
-    let owner = |of_port: &BTreeMap<&'a Protocol, BTreeSet<IpAddr>>| {
-        let others = of_port.iter().filter(|(p, _)| ***p != Protocol::Dubbo);
-        let dubbo = of_port.get_key_value(&Protocol::Dubbo);
-        let unified = dubbo.filter(|(_, ips)| others.clone().any(|(_, o)| !o.is_disjoint(ips)));
-        // Of equals the last one is taken, so they are asked in reverse.
-        let most = || of_port.iter().rev().max_by_key(|(_, ips)| ips.len());
-        unified.or_else(most).map(|(protocol, _)| *protocol)
-    };
-    at.iter()
-        .filter_map(|(port, of_port)| Some((*port, owner(of_port)?)))
-        .collect()
-}
-
-impl<'a> Sorted<'a> {
-    fn take(
-        &mut self,
-        member: &'a Member,
-        vip: Option<Ipv4Addr>,
-        mesh: &Mesh,
-    ) -> Result<(), Reason> {
-        let provider = &member.provider;
-        let (protocol, port) = (&provider.id.protocol, provider.id.port);
-        if provider.weight == 0 || !provider.enabled {
-            return Err(Reason::TakesNoCalls);
-        }
-        mesh.ports.check(port).map_err(Reason::Port)?;
-        let istio = mesh
-            .schemes
-            .get(protocol)
-            .ok_or_else(|| Reason::Scheme(protocol.clone()))?;
-        let owner = self
-            .ports
-            .iter()
-            .find(|(p, numbers)| *p != protocol && numbers.contains(&port));
-        if let Some((owner, _)) = owner {
-            let by = owner.clone();
-            let unified = self.addresses.get(&by);
-            if !unified.is_some_and(|of_owner| of_owner.contains(&(member.ip, port))) {
-                return Err(Reason::PortTaken { port, by });
-            }
-            self.also
-                .entry((member.ip, port))
-                .or_default()
-                .insert(protocol.clone());
-            return Ok(());
-        }
-        let tcp = *istio == IstioProtocol::Tcp;
-        match mesh.ports.mode(port) {
-            Mode::Http2(_) if *protocol != Protocol::Dubbo => {
-                return Err(Reason::Http2PortIsDubbos(port));
-            }
-            Mode::Tcp if tcp && vip.is_none() => return Err(Reason::NoAddress),
-            _ => {}
-        }
-        if let Some(also) = &provider.also_speaks {
-            self.also
-                .entry((member.ip, port))
-                .or_default()
-                .insert(also.clone());
-        }
-        self.ports.entry(protocol.clone()).or_default().insert(port);
-        let members = self.members.entry(protocol.clone()).or_default();
-        // One address is one endpoint, by however many names and paths it is registered.
-        let addresses = self.addresses.entry(protocol.clone()).or_default();
-        if addresses.insert((member.ip, port)) {
-            members.push(member);
-        }
-        Ok(())
-    }
 }
 
 fn service_ports(protocol: &Protocol, numbers: &BTreeSet<u16>, mesh: &Mesh) -> Vec<ServicePort> {
@@ -270,6 +153,25 @@ fn istio_protocol(protocol: &Protocol, number: u16, mesh: &Mesh) -> IstioProtoco
             .copied()
             .unwrap_or(IstioProtocol::Tcp),
     }
+}
+
+/// The names that the certificates of a service's providers may have, whatever their protocol: to
+/// istiod the entries of a host are one service. None if one provider's is not known, since it would
+/// be refused. Not told for each endpoint (`serviceAccount`): there istiod takes the entry's namespace
+/// for the account's (`convertWorkloadEntryToWorkloadInstance`).
+fn identities<'a>(members: impl Iterator<Item = &'a &'a Member>, mesh: &Mesh) -> Vec<String> {
+    let facts = members.map(|member| {
+        let application = &member.provider.application;
+        mesh.workloads.facts(member.ip, application)
+    });
+    let names: BTreeSet<_> = facts
+        .filter(|facts| facts.in_mesh)
+        .map(|facts| facts.identity)
+        .collect();
+    if names.contains("") {
+        return Vec::new();
+    }
+    names.iter().map(ToString::to_string).collect()
 }
 
 fn endpoints(
@@ -305,11 +207,6 @@ fn endpoints(
             network: facts.network.to_string(),
             locality: facts.locality.to_string(),
             weight: provider.weight.min(heaviest),
-            // istiod would take it for mutual TLS, label or not.
-            service_account: match facts.in_mesh {
-                true => facts.service_account.to_string(),
-                false => String::new(),
-            },
         }
     };
     members.iter().map(endpoint).collect()

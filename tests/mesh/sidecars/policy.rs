@@ -32,10 +32,16 @@ spec:
 ";
 
 /// The application's own Service, by which istiod makes an HTTP chain of the port.
-pub(super) fn service() -> Vec<Value> {
+pub(in crate::mesh) fn service() -> Vec<Value> {
     let address = "10.77.0.2".parse().unwrap();
     let mut objects = pod("provider", "pay", address);
-    objects.extend(service_of_pod("provider", "pay", address, 20880, "http2"));
+    objects.extend(service_of_pod(
+        "provider",
+        "pay",
+        address,
+        &[20880],
+        "http2",
+    ));
     objects
 }
 

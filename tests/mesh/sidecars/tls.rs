@@ -1,9 +1,10 @@
 //! Dubbo in mutual TLS, with nothing of ours at the provider's.
 
-use support::{CallAnswer, DubboVersion, isolated};
+use support::{Call, CallAnswer, DubboVersion, WireConsumer, create, isolated};
+use zookeeper_client::CreateMode;
 
-use super::super::complaints;
 use super::super::traffic::carried;
+use super::super::{becomes, complaints};
 use super::{GREETING, HOST, OUTBOUND, STRICT, Settings, Sidecars};
 
 #[test]
@@ -53,6 +54,48 @@ fn a_provider_without_the_module_is_left_alone() {
         encrypted(&mesh).await;
         let config = mesh.provider.envoy.page("/config_dump").await.unwrap();
         assert!(!config.contains("dubbo_proxy_filter"));
+    });
+}
+
+/// Who answers with another certificate than `workloads` says is not talked to.
+#[test]
+fn a_provider_has_to_be_who_it_is_said_to_be() {
+    isolated(async || {
+        let mesh = Sidecars::start(Settings {
+            workloads:
+                "{applications: [impostor], identity: spiffe://cluster.local/ns/pay/sa/other},
+              {identity: spiffe://cluster.local/ns/pay/sa/provider}, ",
+            ..Settings::default()
+        })
+        .await;
+        // At the same address, of an application that should have another account.
+        let url = format!(
+            "dubbo%3A%2F%2F{}%2Fcom.acme.Orders%3Finterface%3Dcom.acme.Orders%26application%3Dimpostor",
+            mesh.provider.dubbo()
+        );
+        let path = format!("/dubbo/com.acme.Orders/providers/{url}");
+        let registry = mesh.zookeeper.client().await;
+        create(&registry, &path, "", CreateMode::Persistent).await;
+        let orders = "outbound|20880||com.acme.orders.dubbo";
+        becomes(
+            "the other service",
+            vec![mesh.provider.dubbo().to_string()],
+            async || mesh.caller.envoy.endpoints(orders).await,
+        )
+        .await;
+        let caller = WireConsumer::connect_from(&mesh.caller.network, mesh.provider.dubbo());
+        let greet = Call::new("com.acme.Greeter", "greet", "World");
+        let answer = caller.call(&greet).await.unwrap();
+        let refused = caller
+            .call(&Call::new("com.acme.Orders", "place", "tea"))
+            .await
+            .unwrap();
+        assert_eq!(answer.status, 20, "{answer:?}");
+        assert_eq!(refused.status, 80, "{refused:?}");
+        let wrong = |cluster: &str| format!("cluster.{cluster};.ssl.fail_verify_san");
+        assert_eq!(mesh.caller.stat(&wrong(OUTBOUND)).await, 0);
+        assert_ne!(mesh.caller.stat(&wrong(orders)).await, 0);
+        assert_eq!(complaints(&mesh.istiod), [""; 0]);
     });
 }
 

@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use ipnet::IpNet;
 use serde_json::{Map, Value, json};
 
 use crate::installation::{Installation, METADATA_KEY, Upstream};
@@ -18,8 +19,10 @@ use crate::proto::envoy_filter::{
 const MODULE: &str = "dubbo_proxy_filter";
 /// What the filter's requests carry, and nobody else's.
 const CONTENT_TYPE: &str = "application/x-dubbo2";
-/// The cluster of calls to what is not published.
+/// The cluster of calls that go where they were dialled.
 const ORIGINAL_DESTINATION: &str = "dubbo-original-dst";
+/// istiod's virtual host for what a sidecar may not call.
+const BLOCK_ALL: &str = "block_all";
 
 const HCM: &str = "envoy.filters.network.http_connection_manager";
 const TCP_PROXY: &str = "envoy.filters.network.tcp_proxy";
@@ -44,7 +47,7 @@ impl<'a> Patches<'a> {
 
     /// A caller's listener of this port: Dubbo is made h2c for istiod's own chain, and HTTP/2 in
     /// front of its connection manager. What is not published goes where the caller dialled.
-    pub(super) fn caller(&mut self, port: u16) {
+    pub(super) fn caller<'n>(&mut self, port: u16, except: impl Iterator<Item = &'n IpNet>) {
         // By name: by number it would also be put into the listener of everything else.
         let listener = || ListenerMatch {
             name: format!("0.0.0.0_{port}"),
@@ -58,13 +61,13 @@ impl<'a> Patches<'a> {
             ApplyTo::ListenerFilter,
             ObjectTypes::Listener(listener()),
             Operation::InsertFirst,
-            self.sniff(),
+            self.sniff(except),
         );
         self.outbound(
             ApplyTo::NetworkFilter,
             ObjectTypes::Listener(in_chain(HCM, None)),
             Operation::InsertBefore,
-            self.network_filter("dubbo_to_http2"),
+            self.network_filter("dubbo_to_http2", &self.installation.caller_options()),
         );
         // With it the peer would be offered HTTP/2 and take the connection into its HTTP chain.
         self.outbound(
@@ -73,18 +76,33 @@ impl<'a> Patches<'a> {
             Operation::Remove,
             None,
         );
-        let block_all = self.installation.block_all.then_some("block_all");
+        let block_all = self.installation.block_all.then_some(BLOCK_ALL);
         for vhost in ["allow_any"].into_iter().chain(block_all) {
-            self.outbound(
-                ApplyTo::HttpRoute,
-                ObjectTypes::RouteConfiguration(RouteConfigurationMatch {
-                    vhost: Some(VirtualHostMatch { name: vhost.into() }),
-                    name: port.to_string(),
-                }),
-                Operation::InsertFirst,
-                unpublished(),
-            );
+            self.first_route(port, Some(vhost), as_dialled("dubbo-unpublished"));
         }
+    }
+
+    /// Calls that were translated on this port go to where they were dialled, published or not, as
+    /// long as there are any: on connections of a listener that has gone too. Who may only call what is
+    /// published gets no further by that.
+    pub(super) fn bypass(&mut self, port: u16) {
+        self.first_route(port, None, as_dialled("dubbo-bypass"));
+        if !self.installation.block_all {
+            self.first_route(port, Some(BLOCK_ALL), blocked());
+        }
+    }
+
+    /// A route of ours in front of all others, of one virtual host or of each.
+    fn first_route(&mut self, port: u16, vhost: Option<&str>, route: Option<Map<String, Value>>) {
+        self.outbound(
+            ApplyTo::HttpRoute,
+            ObjectTypes::RouteConfiguration(RouteConfigurationMatch {
+                vhost: vhost.map(|name| VirtualHostMatch { name: name.into() }),
+                name: port.to_string(),
+            }),
+            Operation::InsertFirst,
+            route,
+        );
     }
 
     /// Clusters of this port number speak Dubbo.
@@ -127,7 +145,7 @@ impl<'a> Patches<'a> {
             ApplyTo::NetworkFilter,
             Some(ObjectTypes::Listener(listener)),
             Operation::InsertBefore,
-            self.network_filter("dubbo_to_http2"),
+            self.network_filter("dubbo_to_http2", &self.installation.options),
         );
         self.speaks_dubbo(PatchContext::SidecarInbound, port, "");
     }
@@ -150,7 +168,7 @@ impl<'a> Patches<'a> {
                 ApplyTo::NetworkFilter,
                 ObjectTypes::Listener(listener),
                 Operation::InsertBefore,
-                self.network_filter("dubbo_observe"),
+                self.network_filter("dubbo_observe", &self.installation.options),
             );
         }
     }
@@ -209,21 +227,30 @@ impl<'a> Patches<'a> {
         });
     }
 
-    fn sniff(&self) -> Option<Map<String, Value>> {
+    fn sniff<'n>(&self, except: impl Iterator<Item = &'n IpNet>) -> Option<Map<String, Value>> {
         let message =
             "envoy.extensions.filters.listener.dynamic_modules.v3.DynamicModuleListenerFilter";
+        let mut options = self.installation.options.clone();
+        let except: Vec<Value> = except.map(|net| net.to_string().into()).collect();
+        if !except.is_empty() {
+            options.insert("except".into(), Value::Array(except));
+        }
         Some(object(json!({
             "name": "dubbo_sniff",
-            "typed_config": typed(message, named("filter_name", "dubbo_sniff", "filter_config", &self.installation.options)),
+            "typed_config": typed(message, named("filter_name", "dubbo_sniff", "filter_config", &options)),
         })))
     }
 
-    fn network_filter(&self, name: &str) -> Option<Map<String, Value>> {
+    fn network_filter(
+        &self,
+        name: &str,
+        options: &Map<String, Value>,
+    ) -> Option<Map<String, Value>> {
         let message =
             "envoy.extensions.filters.network.dynamic_modules.v3.DynamicModuleNetworkFilter";
         Some(object(json!({
             "name": name,
-            "typed_config": typed(message, named("filter_name", name, "filter_config", &self.installation.options)),
+            "typed_config": typed(message, named("filter_name", name, "filter_config", options)),
         })))
     }
 
@@ -290,15 +317,29 @@ fn chain(filter: &str, sub_filter: Option<&str>) -> FilterChainMatch {
     }
 }
 
-fn unpublished() -> Option<Map<String, Value>> {
+/// Calls of ours go to the address that the SDK has dialled.
+fn as_dialled(name: &str) -> Option<Map<String, Value>> {
     Some(object(json!({
-        "name": "dubbo-unpublished",
-        "match": {
-            "prefix": "/",
-            "headers": [{"name": "content-type", "string_match": {"exact": CONTENT_TYPE}}],
-        },
+        "name": name,
+        "match": ours(),
         "route": {"cluster": ORIGINAL_DESTINATION, "timeout": "0s"},
     })))
+}
+
+/// Calls of ours end here, as Istio has it for what a sidecar may not call.
+fn blocked() -> Option<Map<String, Value>> {
+    Some(object(json!({
+        "name": "dubbo-blocked",
+        "match": ours(),
+        "direct_response": {"status": 502},
+    })))
+}
+
+fn ours() -> Value {
+    json!({
+        "prefix": "/",
+        "headers": [{"name": "content-type", "string_match": {"exact": CONTENT_TYPE}}],
+    })
 }
 
 /// A message that istiod knows.

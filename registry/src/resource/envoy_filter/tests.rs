@@ -10,6 +10,7 @@ fn list(ports: &[&str], namespaces: &[&str]) -> PortList {
     PortList {
         ports: ports.iter().map(|p| p.parse().unwrap()).collect(),
         namespaces: namespaces.iter().map(|n| (*n).into()).collect(),
+        except: Vec::new(),
     }
 }
 
@@ -52,6 +53,16 @@ fn network_filter(name: &str) -> Value {
     }})
 }
 
+/// Its connections are closed without the event of a provider that goes.
+fn callers_filter() -> Value {
+    let mut filter = network_filter("dubbo_to_http2");
+    filter["typed_config"]["filter_config"] = json!({
+        "@type": "type.googleapis.com/google.protobuf.Struct",
+        "value": {"readonly_event": false},
+    });
+    filter
+}
+
 fn bridge() -> Value {
     json!({"name": "envoy.upstreams.http.dynamic_modules", "typed_config": {
         "@type": "type.googleapis.com/xds.type.v3.TypedStruct",
@@ -83,7 +94,7 @@ fn a_callers_port_is_sniffed_translated_and_goes_out_as_dubbo() {
         {
             "applyTo": "NETWORK_FILTER",
             "match": side("listener", json!({"name": name, "filterChain": {"filter": {"name": HCM}}})),
-            "patch": {"operation": "INSERT_BEFORE", "value": network_filter("dubbo_to_http2")},
+            "patch": {"operation": "INSERT_BEFORE", "value": callers_filter()},
         },
         {
             "applyTo": "HTTP_FILTER",
@@ -124,6 +135,35 @@ fn a_callers_port_is_sniffed_translated_and_goes_out_as_dubbo() {
         shown(&objects),
         [("shop/dubbo-mesh-callers".to_owned(), expected)]
     );
+}
+
+/// Connections to a callback provider stay what they are; of the other parts nothing is different.
+#[test]
+fn addresses_that_are_left_alone_are_the_sniffs_business() {
+    let options = json!({"deadline": false}).as_object().unwrap().clone();
+    let installation = Installation {
+        options,
+        ..Installation::default()
+    };
+    let plain = list(&["20880", "20881"], &["shop"]);
+    let http2 = |ports: &[&str], except: &[&str]| PortList {
+        except: except.iter().map(|net| net.parse().unwrap()).collect(),
+        ..list(ports, &["shop"])
+    };
+    let excepted = [
+        http2(&["20880"], &["10.0.3.0/24", "10.0.4.7/32"]),
+        http2(&["20881"], &[]),
+    ];
+    let of = |lists: &[PortList]| shown(&render(&mesh(lists, installation.clone())));
+    let mut expected = of(&[plain]);
+    let sniff = &mut expected[0].1[0]["patch"]["value"]["typed_config"]["filter_config"];
+    assert_eq!(
+        sniff["value"],
+        json!({"deadline": false}),
+        "it has the options of all parts"
+    );
+    sniff["value"] = json!({"deadline": false, "except": ["10.0.3.0/24", "10.0.4.7/32"]});
+    assert_eq!(of(&excepted), expected);
 }
 
 #[test]
@@ -228,7 +268,7 @@ fn a_bound_of_the_network_filters_is_told_to_them_alone() {
     let objects = render(&mesh(&[list(&["20880"], &["shop"])], installation));
     let callers = &shown(&objects)[0].1;
     let filter = &callers[1]["patch"]["value"]["typed_config"]["filter_config"]["value"];
-    assert_eq!(*filter, options);
+    assert_eq!(filter["limits"], options["limits"]);
     let bridge = &callers[4]["patch"]["value"]["upstream_config"]["typed_config"]["value"];
     assert_eq!(
         bridge["bridge_config"]["value"],
@@ -278,9 +318,11 @@ fn the_socket_is_for_clusters_of_callers_and_options_reach_every_part() {
         }}})
     );
     let typed = |patch: &Value| patch["patch"]["value"]["typed_config"]["filter_config"].clone();
+    let mut of_caller = options.clone();
+    of_caller["value"]["readonly_event"] = false.into();
     assert_eq!(
         [typed(&callers[0]), typed(&callers[1]), typed(&providers[0])],
-        [options.clone(), options.clone(), options.clone()]
+        [options.clone(), of_caller, options.clone()]
     );
     let inbound = &providers[1]["patch"]["value"]["upstream_config"]["typed_config"]["value"];
     assert_eq!(inbound["bridge_config"], options);
@@ -331,4 +373,53 @@ fn what_is_sent_reads_back_as_what_was_meant() {
         let resource = super::super::Resource::from(object);
         assert_eq!(Object::decode(&resource).as_ref(), Ok(object));
     }
+}
+
+/// The last route that is inserted first is the first: what is bypassed is before what is unpublished,
+/// and what may not be called before both.
+#[test]
+fn bypassed_calls_go_where_they_were_dialled_with_and_without_a_listener() {
+    let installation = |block_all| Installation {
+        bypassed: Reach::from([("shop".into(), BTreeSet::from([20880]))]),
+        block_all,
+        ..Installation::default()
+    };
+    let first = |vhost: Value, value: Value| {
+        let mut configuration = json!({"name": "20880"});
+        if !vhost.is_null() {
+            configuration["vhost"] = json!({"name": vhost});
+        }
+        json!({
+            "applyTo": "HTTP_ROUTE",
+            "match": on("SIDECAR_OUTBOUND", "routeConfiguration", configuration),
+            "patch": {"operation": "INSERT_FIRST", "value": value},
+        })
+    };
+    let ours = json!({"prefix": "/", "headers": [
+        {"name": "content-type", "string_match": {"exact": "application/x-dubbo2"}},
+    ]});
+    let bypass = first(
+        Value::Null,
+        json!({"name": "dubbo-bypass", "match": ours, "route": {"cluster": "dubbo-original-dst", "timeout": "0s"}}),
+    );
+    let blocked = first(
+        "block_all".into(),
+        json!({"name": "dubbo-blocked", "match": ours, "direct_response": {"status": 502}}),
+    );
+    let patches = |http2: &[PortList], block_all| {
+        let mut shown = shown(&render(&mesh(http2, installation(block_all))));
+        assert_eq!(shown.len(), 1);
+        let (name, patches) = shown.remove(0);
+        assert_eq!(name, "shop/dubbo-mesh-callers");
+        patches.as_array().unwrap().clone()
+    };
+    let gone = patches(&[], false);
+    assert_eq!(gone[..2], [bypass.clone(), blocked.clone()]);
+    assert_eq!(gone[2]["patch"]["value"]["name"], "dubbo-original-dst");
+    assert_eq!(gone.len(), 3);
+    let there = patches(&[list(&["20880"], &["shop"])], false);
+    assert_eq!(there[5..7], [bypass.clone(), blocked]);
+    assert_eq!(there.len(), 8);
+    assert_eq!(patches(&[], true)[0], bypass);
+    assert_eq!(patches(&[], true).len(), 2);
 }

@@ -1,6 +1,6 @@
 use super::*;
 use crate::making::{key, mesh, provider};
-use crate::mesh::Override;
+use crate::mesh::{Override, Pick};
 use crate::ports::{self, PortList, PortRefused};
 use crate::vip::Vips;
 use crate::workload::{Rule, Workloads};
@@ -141,7 +141,7 @@ fn one_provider_in_full() {
                 weight: 50,
                 ..WorkloadEntry::default()
             }],
-            export_to: vec![],
+            ..ServiceEntry::default()
         },
     };
     assert_eq!(
@@ -273,6 +273,7 @@ fn an_http2_port_is_shown_to_the_namespaces_of_its_list_and_carries_dubbo_only()
     let http2 = |numbers: &str, namespace: &str| PortList {
         ports: vec![numbers.parse().unwrap()],
         namespaces: vec![namespace.into()],
+        except: Vec::new(),
     };
     let lists = [http2("20880", "shop"), http2("20881", "pay")];
     let listen = ports::Ports::default_listen();
@@ -311,13 +312,80 @@ fn an_http2_port_is_shown_to_the_namespaces_of_its_list_and_carries_dubbo_only()
 }
 
 #[test]
+fn where_the_sdk_picks_a_call_is_routed_by_host_and_goes_where_it_was_dialled() {
+    let list = PortList {
+        ports: vec!["20880".parse().unwrap()],
+        namespaces: vec!["shop".into()],
+        except: Vec::new(),
+    };
+    let listen = ports::Ports::default_listen();
+    let mut mesh = Mesh {
+        ports: ports::Ports::new(listen, BTreeSet::new(), &[list]).unwrap(),
+        overrides: vec![Override {
+            interfaces: vec!["com.acme.A".into()],
+            labels: BTreeMap::new(),
+            export_to: None,
+            tag_routes: None,
+            pick: Some(Pick::Sdk),
+        }],
+        ..mesh()
+    };
+    let urls = [
+        "dubbo://10.0.0.1:20880/com.acme.A",
+        "dubbo://10.0.0.2:20880/com.acme.A?dubbo.tag=gray",
+        "dubbo://10.0.0.1:20881/com.acme.A",
+        "tri://10.0.0.1:50051/com.acme.A",
+    ];
+    let picked = rendered("com.acme.A", &urls, &mesh);
+    assert_eq!(
+        pretty(&picked),
+        [
+            "com.acme.a.dubbo--dubbo com.acme.a.dubbo [20880 HTTP2 http2-dubbo-20880]",
+            "no dubbo://10.0.0.1:20881/com.acme.A: sdk-picks",
+            "no tri://10.0.0.1:50051/com.acme.A: sdk-picks",
+        ]
+    );
+    let spec = &picked.entries[&Protocol::Dubbo].spec;
+    assert_eq!(spec.resolution(), Resolution::None);
+    assert_eq!(spec.addresses, [""; 0]);
+    assert_eq!(spec.export_to, ["shop"]);
+    assert!(picked.refused.iter().all(|r| !r.reason.is_fault()));
+
+    // Providers gone, the port is kept: calls still go where they are dialled.
+    let kept_ports = Ports::from([(Protocol::Dubbo, BTreeSet::from([20880, 20881]))]);
+    let empty = kept("com.acme.A", &[], &kept_ports, &mesh);
+    assert_eq!(empty.entries, picked.entries);
+
+    // Elsewhere, and for others, nothing is different.
+    let plain = Mesh {
+        overrides: Vec::new(),
+        ..mesh.clone()
+    };
+    let tcp = &urls[2..];
+    assert_eq!(
+        rendered("com.acme.A", tcp, &mesh),
+        rendered("com.acme.A", tcp, &plain)
+    );
+    let other = ["dubbo://10.0.0.1:20880/com.acme.B"];
+    assert_eq!(
+        rendered("com.acme.B", &other, &mesh),
+        rendered("com.acme.B", &other, &plain)
+    );
+    mesh.overrides[0].pick = Some(Pick::Mesh);
+    assert_eq!(
+        rendered("com.acme.A", &urls, &mesh),
+        rendered("com.acme.A", &urls, &plain)
+    );
+}
+
+#[test]
 fn workload_facts_and_overrides_are_applied() {
     let rule = Rule {
         cidrs: vec!["10.0.0.0/24".parse().unwrap()],
         applications: vec![],
         in_mesh: Some(true),
         locality: Some("hz/b".into()),
-        service_account: None,
+        identity: None,
         network: None,
     };
     let other = |labels: &[(&str, &str)], export_to: Option<&str>| Override {
@@ -328,6 +396,7 @@ fn workload_facts_and_overrides_are_applied() {
             .collect(),
         export_to: export_to.map(|namespace| vec![namespace.into()]),
         tag_routes: None,
+        pick: None,
     };
     let mesh = Mesh {
         workloads: Workloads::new(vec![rule]),
@@ -429,6 +498,7 @@ fn a_service_that_lost_its_address_keeps_no_tcp_port() {
     let http2 = PortList {
         ports: vec!["20889".parse().unwrap()],
         namespaces: vec!["shop".into()],
+        except: Vec::new(),
     };
     let listen = ports::Ports::default_listen();
     let mesh = Mesh {
@@ -455,32 +525,44 @@ fn a_service_that_lost_its_address_keeps_no_tcp_port() {
     );
 }
 
-/// istiod takes a service account alone for mutual TLS (`getTLSModeFromWorkloadEntry`).
+/// The names of all providers whose certificates are asked for, in the entries of all protocols.
 #[test]
-fn a_service_account_outside_of_the_mesh_is_not_told() {
-    let rule = |in_mesh| Rule {
-        cidrs: vec![],
+fn a_service_has_the_identities_of_its_providers_if_all_are_known() {
+    let rule = |ip: &str, in_mesh, identity: Option<&str>| Rule {
+        cidrs: vec![ip.parse().unwrap()],
         applications: vec![],
         in_mesh,
         locality: None,
-        service_account: Some("orders".into()),
+        identity: identity.map(Into::into),
         network: None,
     };
-    let account = |in_mesh| {
+    let names = |rules: Vec<Rule>| {
         let mesh = Mesh {
-            workloads: Workloads::new(vec![rule(in_mesh)]),
+            workloads: Workloads::new(rules),
             ..mesh()
         };
-        let rendered = rendered("com.acme.A", &["dubbo://10.0.0.1:20880/com.acme.A"], &mesh);
-        let endpoint = &rendered.entries[&Protocol::Dubbo].spec.endpoints[0];
-        (
-            endpoint.service_account.clone(),
-            endpoint.labels.contains_key(TLS_MODE),
-        )
+        let urls = [
+            "dubbo://10.0.0.1:20880/com.acme.A",
+            "tri://10.0.0.2:50051/com.acme.A",
+        ];
+        let rendered = rendered("com.acme.A", &urls, &mesh);
+        let names = [Protocol::Dubbo, Protocol::Tri]
+            .map(|protocol| rendered.entries[&protocol].spec.subject_alt_names.clone());
+        assert_eq!(names[0], names[1]);
+        names[0].clone()
     };
-    assert_eq!(account(Some(true)), ("orders".to_owned(), true));
-    assert_eq!(account(Some(false)), (String::new(), false));
-    assert_eq!(account(None), (String::new(), false));
+    let (a, b) = ("spiffe://td/ns/pay/sa/a", "spiffe://td/ns/shop/sa/b");
+    let (one, two) = ("10.0.0.1/32", "10.0.0.2/32");
+    let yes = Some(true);
+    let both = vec![rule(one, yes, Some(b)), rule(two, yes, Some(a))];
+    assert_eq!(names(both), [a, b]);
+    let same = vec![rule("10.0.0.0/24", yes, Some(a))];
+    assert_eq!(names(same), [a]);
+    let other_unknown = vec![rule(one, yes, Some(a)), rule(two, yes, None)];
+    assert_eq!(names(other_unknown), [""; 0]);
+    let other_outside = vec![rule(one, yes, Some(a)), rule(two, Some(false), Some(b))];
+    assert_eq!(names(other_outside), [a]);
+    assert_eq!(names(vec![rule(one, None, Some(a))]), [""; 0]);
 }
 
 /// Envoy refuses endpoints whose weights add up to more than 32 bits can hold.

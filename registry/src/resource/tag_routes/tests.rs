@@ -11,6 +11,7 @@ fn mesh(overrides: Vec<Override>) -> Mesh {
     let http2 = [PortList {
         ports: vec!["20880".parse().unwrap()],
         namespaces: vec!["shop".into()],
+        except: Vec::new(),
     }];
     Mesh {
         ports: Ports::new(Ports::default_listen(), BTreeSet::new(), &http2).unwrap(),
@@ -124,6 +125,7 @@ fn who_sees_to_it_himself_is_left_alone() {
         labels: BTreeMap::new(),
         export_to: None,
         tag_routes,
+        pick: None,
     };
     let tagged = ["10.0.0.2:20880/com.acme.Orders?dubbo.tag=gray"];
     let with = |overrides| rendered(&tagged, &mesh(overrides)).is_some();

@@ -36,6 +36,7 @@ fn good() -> ServiceEntry {
         resolution: Resolution::Static.into(),
         endpoints: vec![endpoint("10.0.0.1"), endpoint("2001:db8::1")],
         export_to: vec!["shop".into(), ".".into()],
+        subject_alt_names: vec![],
     }
 }
 

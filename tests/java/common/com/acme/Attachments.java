@@ -32,6 +32,16 @@ final class Attachments {
         }
     }
 
+    /** With the response of the call that this thread serves. */
+    static void answer(String key, String value) {
+        RpcContext.getServerContext().setAttachment(key, value);
+    }
+
+    /** That came with the response of the last call of this thread. */
+    static String answered(String key) {
+        return RpcContext.getServerContext().getAttachment(key);
+    }
+
     private static Object context(String dubbo3Name) throws ReflectiveOperationException {
         try {
             return RpcContext.class.getMethod(dubbo3Name).invoke(null);

@@ -80,6 +80,8 @@ public final class Consumer {
                 return ((Greeter) proxy).sleep(Integer.parseInt(argument));
             case "fail":
                 return ((Greeter) proxy).fail(argument);
+            case "subscribe":
+                return ((Pusher) proxy).subscribe(argument, topic -> topic + " at its listener");
             case "place":
                 Order order = new Order();
                 order.setCustomer(argument);

@@ -17,6 +17,10 @@ final class Implementations {
                 return new NamedGreeter(provider);
             case "com.acme.Orders":
                 return new NumberedOrders();
+            case "com.acme.Pusher":
+                return (Pusher) (topic, listener) -> "heard " + listener.pushed(topic) + " from " + provider;
+            case "com.acme.Sampler":
+                return new NamedSampler(provider);
             default:
                 return (GenericService) (method, types, arguments) -> interfaceName + "." + method + " from " + provider;
         }

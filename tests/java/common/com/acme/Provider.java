@@ -13,7 +13,8 @@ import org.apache.dubbo.config.ServiceConfig;
 /**
  * Exports what a properties file says: {@code application.*},
  * {@code registry.*}, {@code protocol.N.*}, {@code service.N.*} (see
- * {@link Settings}), and {@code provider}, the name that it answers with.
+ * {@link Settings}), and {@code provider}, the name that it answers with. A service
+ * is exported by all protocols, or by the one whose number is its {@code protocol}.
  *
  * <p>Prints READY once everything is exported. Commands on standard input, each
  * answered by one line: {@code unexport INTERFACE} (all its services),
@@ -36,7 +37,12 @@ public final class Provider {
         }
         List<ServiceConfig<Object>> services = new ArrayList<>();
         for (Settings each : numbered(settings, "service")) {
-            services.add(service(each, services.size(), settings.get("provider")));
+            String protocol = each.take("protocol");
+            ServiceConfig<Object> service = service(each, services.size(), settings.get("provider"));
+            if (protocol != null) {
+                service.setProtocol(protocols.get(Integer.parseInt(protocol)));
+            }
+            services.add(service);
         }
         Exporter.export(application, registry, protocols, services, settings);
         System.out.println("READY");

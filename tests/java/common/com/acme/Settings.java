@@ -7,6 +7,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Properties;
 import java.util.TreeMap;
@@ -30,6 +31,14 @@ final class Settings {
     }
 
     private Settings() {
+    }
+
+    /** Words of a command, {@code key=value}. */
+    Settings(List<String> words) {
+        for (String word : words) {
+            String[] pair = word.split("=", 2);
+            values.put(pair[0], pair[1]);
+        }
     }
 
     /** What stands under {@code prefix.}, the prefix taken off. */

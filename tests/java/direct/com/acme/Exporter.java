@@ -17,7 +17,9 @@ final class Exporter {
         for (ServiceConfig<Object> service : services) {
             service.setApplication(application);
             service.setRegistry(registry);
-            service.setProtocols(protocols);
+            if (service.getProtocols() == null || service.getProtocols().isEmpty()) {
+                service.setProtocols(protocols);
+            }
             service.export();
         }
     }

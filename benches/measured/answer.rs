@@ -10,19 +10,23 @@ use prost_types::Any;
 
 /// A response; its resources are looked at only where asked.
 #[derive(Clone, Debug)]
-pub(crate) struct Answer {
-    pub(crate) bytes: Bytes,
-    pub(crate) version: String,
-    pub(crate) type_url: String,
-    pub(crate) nonce: String,
+pub struct Answer {
+    /// As it came.
+    pub bytes: Bytes,
+    /// Of the set.
+    pub version: String,
+    /// What it is about.
+    pub type_url: String,
+    /// To be acknowledged.
+    pub nonce: String,
     /// How many there are.
-    pub(crate) resources: usize,
+    pub resources: usize,
 }
 
 impl Answer {
     /// # Panics
     /// If it is no `DiscoveryResponse`.
-    pub(crate) fn read(bytes: Bytes) -> Self {
+    pub fn read(bytes: Bytes) -> Self {
         let mut answer = Self {
             bytes: bytes.clone(),
             version: String::new(),
@@ -44,7 +48,7 @@ impl Answer {
     }
 
     /// The endpoints of a host, with their weights.
-    pub(crate) fn endpoints(&self, host: &str) -> BTreeMap<String, u32> {
+    pub fn endpoints(&self, host: &str) -> BTreeMap<String, u32> {
         let name = format!("/{host}--dubbo");
         let of_host = self.entries(|named| named.ends_with(&name));
         let endpoints = of_host.flat_map(|entry| entry.endpoints);
@@ -52,7 +56,7 @@ impl Answer {
     }
 
     /// How many endpoints there are in all.
-    pub(crate) fn endpoint_count(&self) -> usize {
+    pub fn endpoint_count(&self) -> usize {
         self.entries(|_| true)
             .map(|entry| entry.endpoints.len())
             .sum()

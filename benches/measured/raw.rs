@@ -10,7 +10,7 @@ pub(crate) const METHOD: &str =
 
 /// Leaves messages as they are.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Raw;
+pub struct Raw;
 
 impl Codec for Raw {
     type Encode = Bytes;

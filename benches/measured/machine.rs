@@ -4,7 +4,7 @@ use std::fs;
 use std::process::Command;
 
 /// Processor, memory, kernel.
-pub(crate) fn machine() -> String {
+pub fn machine() -> String {
     let processors = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let count = processors
         .lines()
@@ -24,25 +24,10 @@ pub(crate) fn machine() -> String {
 
 /// Of the processes that wait for a CPU, over 1, 5 and 15 minutes: on a quiet machine below the
 /// number of CPUs, and what the measurements cause themselves is in it.
-pub(crate) fn load() -> String {
+pub fn load() -> String {
     let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
     let averages: Vec<&str> = load.split_whitespace().take(3).collect();
     averages.join(" ")
-}
-
-/// Of everything that takes part.
-pub(crate) fn versions() -> String {
-    let lock = concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.lock");
-    let lock = fs::read_to_string(lock).unwrap_or_default();
-    format!(
-        "dubbo-mesh {} ({}), zookeeper-client {}, tonic {}, ZooKeeper 3.9.3 on {}, {}",
-        env!("CARGO_PKG_VERSION"),
-        said("git", &["describe", "--always", "--dirty"]),
-        locked(&lock, "zookeeper-client"),
-        locked(&lock, "tonic"),
-        said("java", &["--version"]),
-        said("rustc", &["--version"]),
-    )
 }
 
 fn field<'a>(text: &'a str, name: &str) -> &'a str {
@@ -51,20 +36,24 @@ fn field<'a>(text: &'a str, name: &str) -> &'a str {
     value.map_or("?", |(_, value)| value.trim())
 }
 
-fn locked<'a>(lock: &'a str, package: &str) -> &'a str {
+/// The version of a package that this was built with.
+pub fn locked(package: &str) -> String {
+    let lock = concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.lock");
+    let lock = fs::read_to_string(lock).unwrap_or_default();
     let name = format!("name = \"{package}\"");
     let mut lines = lock.lines().skip_while(|line| **line != name);
     let version = lines.nth(1).and_then(|line| line.split('"').nth(1));
-    version.unwrap_or("?")
+    version.unwrap_or("?").to_owned()
 }
 
-/// The first line that a program prints.
-fn said(program: &str, arguments: &[&str]) -> String {
+/// The first line that a program prints, but for empty ones.
+pub fn said(program: &str, arguments: &[&str]) -> String {
     let mut command = Command::new(program);
     command
         .args(arguments)
         .current_dir(env!("CARGO_MANIFEST_DIR"));
     let output = command.output().map(|output| output.stdout);
     let text = String::from_utf8_lossy(&output.unwrap_or_default()).into_owned();
-    text.lines().next().unwrap_or("?").to_owned()
+    let mut lines = text.lines().filter(|line| !line.is_empty());
+    lines.next().unwrap_or("?").to_owned()
 }

@@ -24,7 +24,7 @@ const WINDOW: u32 = 1024 * 1024;
 const AGAIN: Duration = Duration::from_millis(1);
 
 /// The type that we look at.
-pub(crate) const SERVICE_ENTRY: &str = "networking.istio.io/v1/ServiceEntry";
+pub const SERVICE_ENTRY: &str = "networking.istio.io/v1/ServiceEntry";
 
 /// What istiod 1.29 asks for, in its order.
 const TYPES: [&str; 15] = [
@@ -46,14 +46,14 @@ const TYPES: [&str; 15] = [
 ];
 
 /// One stream.
-pub(crate) struct Client {
+pub struct Client {
     requests: mpsc::UnboundedSender<Bytes>,
     responses: Streaming<Bytes>,
 }
 
 impl Client {
     /// Opens a stream as soon as the server accepts connections, at most after `patience`.
-    pub(crate) async fn connect(server: SocketAddr, patience: Duration) -> Self {
+    pub async fn connect(server: SocketAddr, patience: Duration) -> Self {
         let endpoint = Endpoint::from_shared(format!("http://{server}"))
             .expect("an address makes a URI")
             .initial_stream_window_size(WINDOW)
@@ -81,7 +81,7 @@ impl Client {
     }
 
     /// Asks for everything, as istiod does: all types at once, with nonces that mean nothing.
-    pub(crate) fn subscribe(&self) {
+    pub fn subscribe(&self) {
         for (n, type_url) in TYPES.iter().enumerate() {
             self.say(&DiscoveryRequest {
                 node: (n == 0).then(node),
@@ -93,14 +93,14 @@ impl Client {
     }
 
     /// The next message, whole.
-    pub(crate) async fn message(&mut self) -> Bytes {
+    pub async fn message(&mut self) -> Bytes {
         let message = self.responses.message().await;
         let message = message.unwrap_or_else(|status| panic!("the stream ended: {status}"));
         message.expect("a stream that does not end")
     }
 
     /// The next ServiceEntries; all that comes is acknowledged but them.
-    pub(crate) async fn answer(&mut self) -> Answer {
+    pub async fn answer(&mut self) -> Answer {
         loop {
             let answer = Answer::read(self.message().await);
             if answer.type_url == SERVICE_ENTRY {
@@ -110,7 +110,8 @@ impl Client {
         }
     }
 
-    pub(crate) fn acknowledge(&self, answer: &Answer) {
+    /// Takes a set as good.
+    pub fn acknowledge(&self, answer: &Answer) {
         self.say(&DiscoveryRequest {
             node: Some(node()),
             type_url: answer.type_url.clone(),
@@ -121,7 +122,7 @@ impl Client {
     }
 
     /// A small message of no meaning: the bare server answers to each.
-    pub(crate) fn nudge(&self) {
+    pub fn nudge(&self) {
         self.say(&DiscoveryRequest {
             type_url: SERVICE_ENTRY.to_owned(),
             ..DiscoveryRequest::default()

@@ -5,18 +5,19 @@ use std::time::Duration;
 
 /// Durations, in order.
 #[derive(Clone, Debug)]
-pub(crate) struct Summary(Vec<Duration>);
+pub struct Summary(Vec<Duration>);
 
 impl Summary {
     /// # Panics
     /// Without a measurement.
-    pub(crate) fn of(mut all: Vec<Duration>) -> Self {
+    pub fn of(mut all: Vec<Duration>) -> Self {
         assert!(!all.is_empty(), "nothing was measured");
         all.sort_unstable();
         Self(all)
     }
 
-    pub(crate) fn median(&self) -> Duration {
+    /// The middle one.
+    pub fn median(&self) -> Duration {
         self.share(50)
     }
 
@@ -42,7 +43,7 @@ impl fmt::Display for Summary {
 }
 
 /// Three digits or so, in the unit that fits.
-pub(crate) fn time(duration: Duration) -> String {
+pub fn time(duration: Duration) -> String {
     let micros = duration.as_secs_f64() * 1e6;
     match micros {
         ..1e3 => format!("{micros:.0} µs"),
@@ -52,7 +53,7 @@ pub(crate) fn time(duration: Duration) -> String {
 }
 
 /// In millions of bytes.
-pub(crate) fn megabytes(bytes: u64) -> String {
+pub fn megabytes(bytes: u64) -> String {
     format!("{:.1} MB", bytes as f64 / 1e6)
 }
 

@@ -4,18 +4,18 @@ use std::fs;
 use std::time::Duration;
 
 /// Resident memory now, in bytes.
-pub(crate) fn resident(pid: u32) -> u64 {
+pub fn resident(pid: u32) -> u64 {
     status(pid, "VmRSS:")
 }
 
 /// The most that was ever resident, in bytes.
-pub(crate) fn peak(pid: u32) -> u64 {
+pub fn peak(pid: u32) -> u64 {
     status(pid, "VmHWM:")
 }
 
 /// CPU time of all its threads, user and system, counted in nanoseconds (`schedstat`; `stat` has
 /// hundredths of a second). Threads that have ended are not in it.
-pub(crate) fn cpu(pid: u32) -> Duration {
+pub fn cpu(pid: u32) -> Duration {
     let tasks = fs::read_dir(format!("/proc/{pid}/task")).expect("a process that runs");
     let files = tasks.flatten().map(|task| task.path().join("schedstat"));
     let on_cpu = files.filter_map(|file| {

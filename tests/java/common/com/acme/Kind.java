@@ -1,0 +1,6 @@
+package com.acme;
+
+/** What a {@link Parcel} is. */
+public enum Kind {
+    LETTER, BOX
+}

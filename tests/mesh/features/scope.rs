@@ -1,0 +1,82 @@
+//! Which services a pod's sidecar knows: Istio's Sidecar.
+
+use support::isolated;
+
+use super::super::complaints;
+use super::super::traffic::carried;
+use super::{Caller, Registered, Stage, call, cluster, tally};
+
+const SERVICES: &[Registered<'static>] = &[("known", &["a"]), ("other", &["a", "b"])];
+const ORIGINAL: &str = "dubbo-original-dst";
+
+/// Callers by the label `app`: one that knows a service, one that may call nothing else, one whose
+/// Sidecar forgets our namespace.
+const SIDECARS: &str = "
+apiVersion: networking.istio.io/v1
+kind: Sidecar
+metadata: {name: some, namespace: shop}
+spec:
+  workloadSelector: {labels: {app: some}}
+  egress: [{hosts: [dubbo-mesh-services/com.acme.known.dubbo]}]
+---
+apiVersion: networking.istio.io/v1
+kind: Sidecar
+metadata: {name: no-more, namespace: shop}
+spec:
+  workloadSelector: {labels: {app: no-more}}
+  outboundTrafficPolicy: {mode: REGISTRY_ONLY}
+  egress: [{hosts: [dubbo-mesh-services/com.acme.known.dubbo]}]
+---
+apiVersion: networking.istio.io/v1
+kind: Sidecar
+metadata: {name: forgets, namespace: shop}
+spec:
+  workloadSelector: {labels: {app: forgets}}
+  egress: [{hosts: [./*, istio-system/*]}]
+";
+
+#[test]
+fn a_sidecar_resource_limits_the_services_that_calls_are_routed_to() {
+    isolated(async || {
+        let stage = Stage::start(SERVICES, SIDECARS, "").await;
+        let callers = futures::join!(
+            Caller::start("some", 1),
+            Caller::start("no-more", 2),
+            Caller::start("forgets", 3),
+        );
+        let (some, no_more, forgets) = callers;
+        for caller in [&some, &no_more] {
+            let answer = caller.consumer("b").call("known", "greet", "").await;
+            assert_eq!((answer.status, &*answer.text), (20, "a"));
+            assert_eq!(
+                carried(&caller.envoy, &cluster("known"), "rq_total").await,
+                1
+            );
+            assert_eq!(
+                carried(&caller.envoy, &cluster("other"), "rq_total").await,
+                0
+            );
+        }
+        // Out of scope: where the SDK has dialled it, or nowhere.
+        let other = call("other", "greet", "");
+        assert_eq!(
+            some.consumer("b").tally(6, &other).await,
+            tally(&[("b", 6)])
+        );
+        assert_eq!(carried(&some.envoy, ORIGINAL, "rq_total").await, 6);
+        let blocked = no_more.consumer("b").make(&other).await;
+        assert_eq!(blocked.status, 80, "{blocked:?}");
+        assert_eq!(carried(&no_more.envoy, ORIGINAL, "rq_total").await, 0);
+        assert_eq!(stage.seen("b", "other").len(), 6);
+        // Not even the port: bytes are passed on.
+        for service in ["known", "other"] {
+            let answer = forgets.consumer("b").call(service, "greet", "").await;
+            assert_eq!((answer.status, &*answer.text), (20, "b"));
+        }
+        let passed = forgets
+            .envoy
+            .stat("cluster.PassthroughCluster;.upstream_cx_total");
+        assert_eq!(passed.await, Ok(2));
+        assert_eq!(complaints(&stage.control.istiod), [""; 0]);
+    });
+}
