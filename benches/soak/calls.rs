@@ -29,7 +29,7 @@ fn meant(connection: u64, number: u64) -> (String, &'static str) {
         _ if number % 1000 == 999 => 100_000,
         _ => (number * 37 + connection * 11) % 1500,
     };
-    let provider = if number % 3 == 0 { "v2" } else { "v1" };
+    let provider = if number.is_multiple_of(3) { "v2" } else { "v1" };
     let padding = "x".repeat(length as usize);
     (format!("{connection}-{number}-{padding}"), provider)
 }
