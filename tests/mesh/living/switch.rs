@@ -2,6 +2,7 @@
 
 use support::{DubboVersion, isolated};
 
+use super::super::becomes;
 use super::{Caller, DIALLED, Living, PASSED, ROUTED, assert_none_lost, meanwhile, rounds};
 
 const TCP: &str = "{}\n";
@@ -37,6 +38,19 @@ fn assert_few_lost(callers: &mut [Caller]) {
     }
 }
 
+/// Waits until each is answered four times running, and so by both providers: it has connected anew.
+async fn recovered(callers: &mut [Caller]) {
+    for caller in callers {
+        becomes("its calls are answered again", true, async || {
+            rounds(std::slice::from_mut(caller), 4).await;
+            let lost = caller.lost();
+            caller.answers.clear();
+            Ok(lost.is_empty())
+        })
+        .await;
+    }
+}
+
 async fn drained(mesh: &Living) {
     mesh.page_has("/listeners", LISTENER, false).await;
     let draining = "listener_manager.total_listeners_draining: 0\n";
@@ -62,6 +76,7 @@ fn observed_calls_pass_as_they_did() {
         })
         .await;
         assert_few_lost(&mut calling);
+        recovered(&mut calling).await;
         rounds(&mut calling, 3).await;
         assert_none_lost(&calling);
     });
@@ -113,6 +128,7 @@ fn a_port_is_switched_there_and_back_and_no_call_is_lost() {
         .await;
         assert_none_lost(&calling[..3]);
         assert_few_lost(&mut calling);
+        recovered(&mut calling).await;
         meanwhile(&mut calling, async {
             mesh.configure(TCP).await;
             mesh.page_has("/config_dump", "dubbo-original-dst", false)
