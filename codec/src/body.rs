@@ -262,6 +262,9 @@ impl<'a, 'l> BodyReader<'a, 'l> {
             }
             self.entry_part(tables)?;
             let value = self.r.at();
+            if self.r.peek() == Some(b'C') {
+                self.object_behind_classes(tables)?;
+            }
             self.entry_part(tables)?;
             entries.push(key, value, self.limits)?;
         }
@@ -317,6 +320,20 @@ impl<'a, 'l> BodyReader<'a, 'l> {
             Ok(())
         } else {
             self.skip_long_part(tables)
+        }
+    }
+
+    /// Passes over class definitions. An object comes behind them: to Java any value there would be what
+    /// it is without them, so that somebody who looks at the first byte alone takes a string for an object.
+    #[cold]
+    fn object_behind_classes(&mut self, tables: &mut Tables) -> Result<(), Error> {
+        hessian2::class_definitions(&mut self.r, tables, self.limits)?;
+        match self.r.peek() {
+            None | Some(b'O' | 0x60..=0x6f) => Ok(()),
+            Some(lead) => {
+                let kind = ErrorKind::UnexpectedByte(lead);
+                Err(self.r.error(What::AttachmentValue, kind))
+            }
         }
     }
 

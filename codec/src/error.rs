@@ -167,6 +167,7 @@ impl fmt::Display for Limit {
 pub enum What {
     Arguments,
     AttachmentKey,
+    AttachmentValue,
     Attachments,
     Binary,
     Body,
@@ -201,6 +202,7 @@ impl fmt::Display for What {
         f.write_str(match self {
             Self::Arguments => "arguments",
             Self::AttachmentKey => "attachment key",
+            Self::AttachmentValue => "attachment value",
             Self::Attachments => "attachments",
             Self::Binary => "binary",
             Self::Body => "body",

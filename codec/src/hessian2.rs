@@ -44,7 +44,7 @@ pub use graph::{ClassId, Graph, Node, NodeId, Value};
 pub use mapping::{Date, Decimal, MappingError, from_slice, from_slice_within, to_vec};
 pub use write::Writer;
 
-pub(crate) use container::begin_map;
+pub(crate) use container::{begin_map, class_definitions};
 pub(crate) use decode::Decoder;
 pub(crate) use kind::has_parts;
 #[cfg(feature = "serde")]

@@ -245,10 +245,21 @@ fn nothing_hides_from_the_proxy() {
         request(b"H\x04pathN\x07version\x92Z"),
         Ok((None, None, None, false))
     );
-    // A class definition before a string is still that string to Java.
-    assert_eq!(
-        request(b"H\x05groupC\x01p\x90\x01bZ"),
-        Ok((some("s"), None, some("0.0.0"), true))
-    );
-    assert!(request(b"HC\x01p\x90\x05group\x01bZ").is_err());
+    // Behind a class definition a string is still that string to Java, and only an object belongs there.
+    for (attachments, lead) in [
+        (b"HC\x01p\x90\x05group\x01bZ" as &[u8], b'C'),
+        (b"H\x05groupC\x01p\x90\x01bZ", 1),
+        (b"H\x03tagC\x01p\x90C\x01q\x90SZ", b'S'),
+        (b"H\x03tagC\x01p\x90NZ", b'N'),
+    ] {
+        let refused = request(attachments).unwrap_err();
+        assert_eq!(
+            refused.kind(),
+            ErrorKind::UnexpectedByte(lead),
+            "{attachments:?}"
+        );
+    }
+    let object = (some("s"), None, some("0.0.0"), true);
+    assert_eq!(request(b"H\x05groupC\x01p\x90\x60Z"), Ok(object.clone()));
+    assert_eq!(request(b"H\x05groupC\x01p\x90C\x01q\x90O\x91Z"), Ok(object));
 }

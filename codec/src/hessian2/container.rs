@@ -16,11 +16,8 @@ pub(crate) fn begin_map<'a, S: Sink<'a>>(
     sink: &mut S,
 ) -> Result<bool, Error> {
     const WHAT: What = What::Attachments;
-    let mut lead = r.byte(WHAT)?;
-    while lead == b'C' {
-        class_definition(r, tables, limits, sink)?;
-        lead = r.byte(WHAT)?;
-    }
+    definitions(r, tables, limits, sink)?;
+    let lead = r.byte(WHAT)?;
     match lead {
         b'N' => Ok(false),
         b'H' | b'M' => {
@@ -32,6 +29,28 @@ pub(crate) fn begin_map<'a, S: Sink<'a>>(
         }
         _ => Err(unexpected(r, lead, WHAT)),
     }
+}
+
+/// Passes over the class definitions that stand at the reader.
+pub(crate) fn class_definitions(
+    r: &mut Reader<'_>,
+    tables: &mut Tables,
+    limits: &Limits,
+) -> Result<(), Error> {
+    definitions(r, tables, limits, &mut ())
+}
+
+fn definitions<'a, S: Sink<'a>>(
+    r: &mut Reader<'a>,
+    tables: &mut Tables,
+    limits: &Limits,
+    sink: &mut S,
+) -> Result<(), Error> {
+    while r.peek() == Some(b'C') {
+        r.byte(What::ClassDefinition)?;
+        class_definition(r, tables, limits, sink)?;
+    }
+    Ok(())
 }
 
 /// The container whose lead byte was `lead`, and how many values it has (or an `OPEN_..`).
