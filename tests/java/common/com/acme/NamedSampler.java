@@ -1,12 +1,14 @@
 package com.acme;
 
 import java.util.Map;
+import java.util.Queue;
 import java.util.TreeMap;
+import java.util.concurrent.ConcurrentLinkedQueue;
 
 /** The provider's side of {@link Sampler}. */
 final class NamedSampler implements Sampler {
     private final String provider;
-    private volatile String noted = "";
+    private final Queue<String> noted = new ConcurrentLinkedQueue<>();
 
     NamedSampler(String provider) {
         this.provider = provider;
@@ -48,12 +50,12 @@ final class NamedSampler implements Sampler {
 
     @Override
     public void note(String text) {
-        noted = text;
+        noted.add(text);
     }
 
     @Override
     public String noted() {
-        return noted;
+        return String.join("; ", noted);
     }
 
     @Override

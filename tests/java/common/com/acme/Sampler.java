@@ -25,7 +25,7 @@ public interface Sampler {
     /** For a call without a response: {@link #noted} says whether it came. */
     void note(String text);
 
-    /** What was last noted. */
+    /** All that was noted, by whomever. */
     String noted();
 
     /** The same bytes, back to front. */
