@@ -255,15 +255,13 @@ impl<'a, 'l> BodyReader<'a, 'l> {
     fn any_entries(&mut self, tables: &mut Tables, entries: &mut Entries) -> Result<(), Error> {
         while self.r.peek() != Some(b'Z') {
             let key = self.r.at();
-            // Java would read a class and then a key; nobody writes that, except to hide a key.
             if self.r.peek() == Some(b'C') {
-                let kind = ErrorKind::UnexpectedByte(b'C');
-                return Err(self.r.error(What::AttachmentKey, kind));
+                self.object_behind_classes(tables, What::AttachmentKey)?;
             }
             self.entry_part(tables)?;
             let value = self.r.at();
             if self.r.peek() == Some(b'C') {
-                self.object_behind_classes(tables)?;
+                self.object_behind_classes(tables, What::AttachmentValue)?;
             }
             self.entry_part(tables)?;
             entries.push(key, value, self.limits)?;
@@ -323,16 +321,16 @@ impl<'a, 'l> BodyReader<'a, 'l> {
         }
     }
 
-    /// Passes over class definitions. An object comes behind them: to Java any value there would be what
-    /// it is without them, so that somebody who looks at the first byte alone takes a string for an object.
+    /// Passes over class definitions. An object comes behind them: to Java any key or value there would be
+    /// what it is without them, and nobody writes that, except to hide it from who looks at its first byte.
     #[cold]
-    fn object_behind_classes(&mut self, tables: &mut Tables) -> Result<(), Error> {
+    fn object_behind_classes(&mut self, tables: &mut Tables, what: What) -> Result<(), Error> {
         hessian2::class_definitions(&mut self.r, tables, self.limits)?;
         match self.r.peek() {
             None | Some(b'O' | 0x60..=0x6f) => Ok(()),
             Some(lead) => {
                 let kind = ErrorKind::UnexpectedByte(lead);
-                Err(self.r.error(What::AttachmentValue, kind))
+                Err(self.r.error(what, kind))
             }
         }
     }

@@ -30,7 +30,7 @@
 //! | overlong UTF-8, stray continuations, anything at all behind a lead `e0` to `ef` | [`ErrorKind::BadText`]; lone surrogates, which Java has, are text |
 //! | longs, doubles and null as a length, count or index | [`ErrorKind::UnexpectedByte`] |
 //! | negative lengths, as if nothing were there | [`ErrorKind::NegativeLength`] |
-//! | a class definition before the key of an attachment, or before a value that is no object | [`ErrorKind::UnexpectedByte`] |
+//! | a class definition before the key or the value of an attachment that is no object | [`ErrorKind::UnexpectedByte`] |
 //! | any nesting that its stack bears, any number of classes and attachments | [`ErrorKind::Limit`], as [`Limits`] say |
 //!
 //! [`jsonb`] says what of fastjson2 is refused. Bytes behind the attachments are let be, as by Java.

@@ -247,7 +247,7 @@ fn nothing_hides_from_the_proxy() {
     );
     // Behind a class definition a string is still that string to Java, and only an object belongs there.
     for (attachments, lead) in [
-        (b"HC\x01p\x90\x05group\x01bZ" as &[u8], b'C'),
+        (b"HC\x01p\x90\x05group\x01bZ" as &[u8], 5),
         (b"H\x05groupC\x01p\x90\x01bZ", 1),
         (b"H\x03tagC\x01p\x90C\x01q\x90SZ", b'S'),
         (b"H\x03tagC\x01p\x90NZ", b'N'),
@@ -259,6 +259,9 @@ fn nothing_hides_from_the_proxy() {
             "{attachments:?}"
         );
     }
+    // An object may well be a key, to which nobody will ask.
+    let nothing = (some("s"), None, some("0.0.0"), false);
+    assert_eq!(request(b"HC\x01p\x90\x60\x01bZ"), Ok(nothing));
     let object = (some("s"), None, some("0.0.0"), true);
     assert_eq!(request(b"H\x05groupC\x01p\x90\x60Z"), Ok(object.clone()));
     assert_eq!(request(b"H\x05groupC\x01p\x90C\x01q\x90O\x91Z"), Ok(object));
