@@ -22,7 +22,7 @@ use crate::hpack::{Decoder, Encoder, HeaderList, ListLimits};
 use crate::http2::frame::{self, Head, PREFACE};
 use crate::http2::{Code, Error};
 use crate::metrics::{Counter, Event, Gauge};
-use crate::translate::{Close, Millis, Unfinished};
+use crate::translate::{Close, KEPT, Millis, Unfinished};
 
 mod frames;
 mod name;
@@ -34,6 +34,9 @@ use tables::Tables;
 /// Longest header block with all its continuations, in bytes; and CONTINUATION frames that it may have.
 const BLOCK: usize = 256 * 1024;
 const CONTINUATIONS: u32 = 64;
+/// What waits for the manager at most when a block has been written anew: an index of one byte may stand
+/// for thousands, and so what comes at once could become a thousand times as much.
+const WRITTEN: usize = 4 * 1024 * 1024;
 /// Longest payload that every peer takes.
 const PAYLOAD: usize = 16_384;
 /// What is read of a header list. Envoy's own limits are lower by default, and are for it to apply.
@@ -191,6 +194,11 @@ impl Authority {
         self.unfinished.deadline().filter(|_| self.close.is_none())
     }
 
+    /// It is `now`, and something is about to come: nothing ends before that has been taken.
+    pub fn clock(&mut self, now: Millis) {
+        self.now = self.now.max(now);
+    }
+
     /// Until `now` nothing was read from the client.
     pub fn not_read(&mut self, now: Millis) {
         self.unfinished.not_read(now);
@@ -198,7 +206,7 @@ impl Authority {
 
     /// It is `now`: a client that leaves a header block unfinished is waited for no longer.
     pub fn at(&mut self, now: Millis) {
-        self.now = self.now.max(now);
+        self.clock(now);
         if self.close.is_none() && self.unfinished.is_up(self.now) {
             self.events
                 .push(Event::Count(Counter::ConnectionsHalfFrame, 1));
@@ -336,7 +344,13 @@ impl Authority {
                 self.encoder.encode(fields, &mut self.written);
             }
         }
+        if self.to_envoy.len() + self.written.len() > WRITTEN {
+            let what = "header blocks that grow too much";
+            return Err(Error::new(Code::ENHANCE_YOUR_CALM, what));
+        }
         self.write(open);
+        self.written.clear();
+        self.written.shrink_to(KEPT);
         Ok(())
     }
 

@@ -12,8 +12,8 @@
 use std::cell::Cell;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
-use std::sync::{Arc, OnceLock, Weak};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SendError, Sender, channel};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use crate::envoy::{Level, Scheduler, log};
@@ -48,9 +48,12 @@ impl Alarm {
         }
     }
 
-    /// To be called when it has gone off.
-    pub(crate) fn went_off(&self) {
-        self.0.set(None);
+    /// To be called when one has gone off at `now`. One that an earlier one took the place of may still
+    /// be to come: it is not the end of that.
+    pub(crate) fn went_off(&self, now: u64) {
+        if self.0.get().is_some_and(|at| at <= now) {
+            self.0.set(None);
+        }
     }
 }
 
@@ -77,27 +80,34 @@ impl Ord for Wake {
     }
 }
 
-/// False if there is no thread and none can be started: then deadlines are kept only as far as traffic
-/// makes somebody look at the clock.
+/// False if there is no thread and none can be started now: whoever asks next tries again.
 fn wake(at: u64, scheduler: &Arc<Scheduler>) -> bool {
-    static THREAD: OnceLock<Option<Sender<Wake>>> = OnceLock::new();
-    let sender = THREAD.get_or_init(|| {
-        let (sender, receiver) = channel();
-        let thread = std::thread::Builder::new().name("dubbo_timer".to_owned());
-        match thread.spawn(move || wait(&receiver)) {
-            Ok(_) => Some(sender),
-            Err(error) => {
-                log(Level::Error, || {
-                    format!("dubbo: no thread for timers: {error}")
-                });
-                None
-            }
-        }
-    });
+    static THREAD: Mutex<Option<Sender<Wake>>> = Mutex::new(None);
+    let mut thread = THREAD.lock().unwrap_or_else(PoisonError::into_inner);
     let who = Arc::downgrade(scheduler);
-    sender
-        .as_ref()
-        .is_some_and(|thread| thread.send(Wake { at, who }).is_ok())
+    let mut wake = Wake { at, who };
+    if let Some(there) = &*thread {
+        match there.send(wake) {
+            Ok(()) => return true,
+            Err(SendError(unsent)) => wake = unsent,
+        }
+    }
+    *thread = begin();
+    thread.as_ref().is_some_and(|new| new.send(wake).is_ok())
+}
+
+fn begin() -> Option<Sender<Wake>> {
+    let (sender, receiver) = channel();
+    let thread = std::thread::Builder::new().name("dubbo_timer".to_owned());
+    match thread.spawn(move || wait(&receiver)) {
+        Ok(_) => Some(sender),
+        Err(error) => {
+            log(Level::Error, || {
+                format!("dubbo: no thread for timers: {error}")
+            });
+            None
+        }
+    }
 }
 
 fn wait(wakes: &Receiver<Wake>) {

@@ -161,11 +161,16 @@ impl Http2ToDubbo {
         next.filter(|_| self.close.is_none())
     }
 
+    /// It is `now`, and something is about to come: nothing ends before that has been taken.
+    pub fn clock(&mut self, now: Millis) {
+        self.now = self.now.max(now);
+    }
+
     /// It is `now`: a provider that has been silent is asked whether it is there, one that leaves a frame
     /// unfinished is waited for no longer, and responses that Envoy does not take are given up so that
     /// others can go on.
     pub fn at(&mut self, now: Millis) {
-        self.now = self.now.max(now);
+        self.clock(now);
         if self.close.is_some() {
             return;
         }

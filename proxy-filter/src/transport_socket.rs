@@ -91,8 +91,10 @@ impl Connection {
     fn read(&self, socket: Socket) -> IoResult {
         self.asked.set(false);
         let mut translator = self.translator.borrow_mut();
-        translator.at(timer::now());
+        let now = timer::now();
+        translator.clock(now);
         let ended = Self::take_up(socket, &mut translator);
+        translator.at(now);
         if self.waiting.borrow().len() >= WAITING {
             // Answers to a provider that does not read; requests come in the hook of a write.
             translator.to_dubbo().clear();

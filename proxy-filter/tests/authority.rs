@@ -391,6 +391,38 @@ fn what_cannot_be_written_anew_ends_the_connection() {
     assert_eq!(late.next_deadline(), Some(1000));
     late.at(1000);
     assert_eq!(late.closing(), Some(&Close::HalfFrame));
+    // Silence before the block is no silence within it.
+    let mut idle = Authority::new(&config(r#"{"half_frame_ms":1000}"#), 0);
+    idle.from_client(PREFACE);
+    idle.clock(5000);
+    idle.from_client(&frame(1, 0, 1, &good));
+    idle.at(5000);
+    assert_eq!((idle.closing(), idle.next_deadline()), (None, Some(6000)));
+}
+
+/// One field of thousands of bytes in the table, and blocks of an index each for it, a hundred times.
+#[test]
+fn blocks_that_would_become_a_thousand_times_as_much_are_refused() {
+    let (mut authority, _) = begun();
+    let long = "x".repeat(3900);
+    // A literal with incremental indexing (RFC 7541, 6.2.1), then the newest entry (index 62) and nothing else.
+    let mut first = vec![0x40, 1, b'a', 0x7f];
+    let mut rest = long.len() - 127;
+    while rest >= 128 {
+        first.push(0x80 | (rest % 128) as u8);
+        rest /= 128;
+    }
+    first.push(rest as u8);
+    first.extend_from_slice(long.as_bytes());
+    authority.from_client(&frame(1, 0x4, 1, &first));
+    assert_eq!(authority.closing(), None);
+    let bomb = frame(1, 0x4, 3, &[0xbe; 100]);
+    authority.from_client(&bomb.repeat(10_000));
+    assert!(authority.to_envoy().len() <= 4 * 1024 * 1024 + 64 * 1024);
+    let Some(Close::NotHttp2(error)) = authority.closing() else {
+        panic!("{:?}", authority.closing());
+    };
+    assert!(error.to_string().contains("grow too much"), "{error}");
 }
 
 /// What begins as the preface does and goes on otherwise.

@@ -1,6 +1,6 @@
 //! Calling a filter's hook from another thread.
 
-use std::sync::Mutex;
+use std::sync::{Mutex, PoisonError};
 
 use crate::abi::{self, EnvoyPtr};
 
@@ -26,7 +26,7 @@ impl Scheduler {
 
     /// Asks for one call of the hook with `event`. Nothing happens once the filter is gone.
     pub(crate) fn commit(&self, event: u64) {
-        let Ok(held) = self.0.lock() else { return };
+        let held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let (Some(RawScheduler(scheduler)), Some(callbacks)) = (&*held, abi::callbacks()) {
             // SAFETY: it is deleted only under the lock.
             unsafe { (callbacks.network_scheduler_commit)(*scheduler, event) }
@@ -35,7 +35,7 @@ impl Scheduler {
 
     /// Ends it: to be called when the filter goes.
     pub(crate) fn end(&self) {
-        let Ok(mut held) = self.0.lock() else { return };
+        let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let (Some(RawScheduler(scheduler)), Some(callbacks)) = (held.take(), abi::callbacks()) {
             // SAFETY: it was made by Envoy and is not used again.
             unsafe { (callbacks.network_scheduler_delete)(scheduler) }

@@ -122,6 +122,7 @@ impl Translator for Authority {
         if !read {
             self.not_read(now);
         }
+        self.clock(now);
     }
 
     fn at(&mut self, now: u64) {
@@ -206,7 +207,8 @@ impl Translate {
     /// One byte says nothing yet.
     fn wait_for_more(&self, envoy: &Envoy<'_>) {
         if let (Some(scheduler), 1..) = (envoy.scheduler, self.patience) {
-            let until = timer::now() + self.patience;
+            let first = || timer::now() + self.patience;
+            let until = self.undecided_until.get().unwrap_or_else(first);
             self.undecided_until.set(Some(until));
             self.alarm.set(Some(until), scheduler);
         }
@@ -330,7 +332,7 @@ impl Part for Translate {
     fn scheduled(&self, envoy: &Envoy<'_>, event: u64) {
         match event {
             FLUSH => self.flushing.set(false),
-            _ => self.alarm.went_off(),
+            _ => self.alarm.went_off(timer::now()),
         }
         if self.closed.get() {
             return;
@@ -345,13 +347,15 @@ impl Part for Translate {
             return;
         }
         let is_unknown = matches!(*self.speech.borrow(), Speech::Unknown(_));
-        if is_unknown
-            && self
-                .undecided_until
-                .get()
-                .is_some_and(|at| at <= timer::now())
-        {
-            self.cut(envoy, Counter::ConnectionsHalfFrame);
+        let until = self.undecided_until.get().filter(|_| is_unknown);
+        match until {
+            Some(until) if until <= timer::now() => self.cut(envoy, Counter::ConnectionsHalfFrame),
+            Some(until) => {
+                if let Some(scheduler) = envoy.scheduler {
+                    self.alarm.set(Some(until), scheduler);
+                }
+            }
+            None => {}
         }
     }
 
