@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use support::{DubboVersion, Service, isolated};
 
-use super::complaints;
 use super::routed::{Mesh, from};
+use super::{becomes, complaints};
 
 const GREETER: &str = "outbound|20880||com.acme.greeter.dubbo";
 const ORDERS: &str = "outbound|20880||com.acme.orders.dubbo";
@@ -27,6 +27,16 @@ impl Mesh {
     async fn carried(&self, cluster: &str) -> u64 {
         let name = format!("cluster.{cluster};.upstream_rq_total");
         self.envoy.stat(&name).await.unwrap()
+    }
+
+    /// Calls of the greeter's cluster that went to the first and to the second provider.
+    async fn by_host(&self) -> [u64; 2] {
+        let clusters = self.envoy.page("/clusters").await.unwrap();
+        [2, 3].map(|host| {
+            let name = format!("{GREETER}::10.77.0.{host}:20880::rq_total::");
+            let count = clusters.lines().find_map(|line| line.strip_prefix(&name));
+            count.map_or(0, |count| count.parse().unwrap())
+        })
     }
 }
 
@@ -51,19 +61,22 @@ fn what_the_sdk_picked_is_what_is_called() {
             let settings = mesh.refers(version, "com.acme.Greeter");
             settings.set(&format!("reference.{setting}"), value).start()
         };
-        // A broadcast is a call to each; it tells the last answer. From 3.0 on a consumer may know one of
-        // these two alone: who registers as an application too.
+        // A broadcast is a call to each, once both are registered; it tells the last answer. From 3.0 on a
+        // consumer may know one of these two alone: who registers as an application too.
         let mut broadcasts = consumer(DubboVersion::V2_7, "cluster", "broadcast").await;
+        becomes("a broadcast is two calls", 2, async || {
+            let before = mesh.carried(GREETER).await;
+            broadcasts.call("greet World").await;
+            Ok(mesh.carried(GREETER).await - before)
+        })
+        .await;
+        let (before, each) = (mesh.carried(GREETER).await, mesh.by_host().await);
         for _ in 0..6 {
             let answer = broadcasts.call("greet World").await;
             assert!(answer.starts_with("RESULT hello World from "), "{answer}");
         }
-        assert_eq!(mesh.carried(GREETER).await, 12);
-        for host in ["10.77.0.2", "10.77.0.3"] {
-            let six = format!("{GREETER}::{host}:20880::rq_total::6\n");
-            let clusters = mesh.envoy.page("/clusters").await.unwrap();
-            assert!(clusters.contains(&six), "{six}{clusters}");
-        }
+        assert_eq!(mesh.carried(GREETER).await, before + 12);
+        assert_eq!(mesh.by_host().await, each.map(|calls| calls + 6));
 
         // A hash finds the provider of an argument again, and has several.
         let mut hashes = consumer(DubboVersion::V2_7, "loadbalance", "consistenthash").await;
@@ -92,7 +105,7 @@ fn what_the_sdk_picked_is_what_is_called() {
             answered.insert(from(&sticks.call("greet World").await).to_owned());
         }
         assert_eq!(answered.len(), 1, "{answered:?}");
-        assert_eq!(mesh.carried(GREETER).await, 12 + 36 + 16);
+        assert_eq!(mesh.carried(GREETER).await, before + 12 + 36 + 16);
 
         let mut orders = mesh
             .refers(DubboVersion::V3_2, "com.acme.Orders")
