@@ -16,7 +16,6 @@ mod rows;
 mod table;
 mod tree;
 
-use std::fs;
 use std::io::Write as _;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -24,9 +23,9 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Parser, Subcommand, ValueEnum};
-use dubbo_mesh_benches::{load, locked, machine, said, say, time};
+use dubbo_mesh_benches::{again, load, locked, machine, said, say, time};
 use support::{ZooKeeper, ZooKeeperSettings, ZooKeeperVersion};
-use support::{alone, dubbo_mesh, is_alone, target_dir};
+use support::{dubbo_mesh, is_alone};
 
 use crate::registry::Registry;
 use crate::rows::change::{self, Bound};
@@ -85,24 +84,9 @@ fn main() -> ExitCode {
         Some(Bare::BareList { server, root }) => runtime.block_on(bare::list(&server, &root)),
         Some(Bare::BareSend { listen, file }) => runtime.block_on(bare::send(listen, &file)),
         None if is_alone() => return runtime.block_on(measure(&options)),
-        None => return again(),
+        None => return again("adapter"),
     }
     ExitCode::SUCCESS
-}
-
-/// This program in namespaces of its own.
-fn again() -> ExitCode {
-    let dir = target_dir().0.join("tmp/adapter");
-    match fs::remove_dir_all(&dir) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            panic!("{}: {error}", dir.display())
-        }
-        _ => fs::create_dir_all(&dir).expect("a directory"),
-    }
-    let mut command = alone(&dir);
-    let status = command.args(std::env::args_os().skip(1)).status();
-    let code = status.expect("setpriv of util-linux").code();
-    ExitCode::from(code.and_then(|code| u8::try_from(code).ok()).unwrap_or(2))
 }
 
 async fn measure(options: &Options) -> ExitCode {

@@ -23,13 +23,12 @@ mod report;
 mod rounds;
 mod table;
 
-use std::fs;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
-use dubbo_mesh_benches::{load as load_average, locked, machine, said};
-use support::{alone, installed, is_alone, target_dir};
+use dubbo_mesh_benches::{again, load as load_average, locked, machine, said};
+use support::{installed, is_alone};
 
 use crate::load::{CONNECTIONS, Cell};
 use crate::paths::{FILTER, Path, ROAD};
@@ -81,7 +80,7 @@ enum TableName {
 fn main() -> ExitCode {
     let options = Options::parse();
     if !is_alone() {
-        return again();
+        return again("envoy");
     }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
@@ -89,21 +88,6 @@ fn main() -> ExitCode {
         .build()
         .expect("a runtime");
     runtime.block_on(measure(&options))
-}
-
-/// This program in namespaces of its own.
-fn again() -> ExitCode {
-    let dir = target_dir().0.join("tmp/envoy");
-    match fs::remove_dir_all(&dir) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            panic!("{}: {error}", dir.display())
-        }
-        _ => fs::create_dir_all(&dir).expect("a directory"),
-    }
-    let mut command = alone(&dir);
-    let status = command.args(std::env::args_os().skip(1)).status();
-    let code = status.expect("setpriv of util-linux").code();
-    ExitCode::from(code.and_then(|code| u8::try_from(code).ok()).unwrap_or(2))
 }
 
 async fn measure(options: &Options) -> ExitCode {

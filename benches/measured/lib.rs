@@ -1,5 +1,6 @@
 //! What the programs of this package measure with.
 
+mod again;
 mod answer;
 mod client;
 mod machine;
@@ -7,6 +8,7 @@ mod raw;
 mod summary;
 mod usage;
 
+pub use again::again;
 pub use answer::Answer;
 pub use client::{Client, SERVICE_ENTRY};
 pub use machine::{load, locked, machine, said};

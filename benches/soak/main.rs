@@ -18,8 +18,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use clap::Parser;
+use dubbo_mesh_benches::again;
 use serde_json::{Value, json};
-use support::{Envoy, EnvoySettings, alone, is_alone, module_dir, shipped, target_dir};
+use support::{Envoy, EnvoySettings, is_alone, module_dir, shipped};
 
 /// Makes a million calls through Envoy.
 #[derive(Clone, Debug, Parser)]
@@ -42,7 +43,7 @@ const PROVIDERS: [(&str, u16); 2] = [("v1", 20881), ("v2", 20882)];
 fn main() -> ExitCode {
     let options = Options::parse();
     if !is_alone() {
-        return again();
+        return again("soak");
     }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -62,17 +63,6 @@ fn main() -> ExitCode {
         ]
     });
     ExitCode::from(u8::from(good != [true, true]))
-}
-
-/// This program in namespaces of its own.
-fn again() -> ExitCode {
-    let dir = target_dir().0.join("tmp/soak");
-    let _ = fs::remove_dir_all(&dir);
-    fs::create_dir_all(&dir).expect("a directory");
-    let mut command = alone(&dir);
-    let status = command.args(std::env::args_os().skip(1)).status();
-    let code = status.expect("setpriv of util-linux").code();
-    ExitCode::from(code.and_then(|code| u8::try_from(code).ok()).unwrap_or(2))
 }
 
 /// The shipped configuration of the caller's side, both of its clusters this way, and no access log.
