@@ -102,6 +102,7 @@ hostNames: {mode: refuse}
 /// Each mistake with the place that a person would look at, and the words that help.
 #[test]
 fn a_mistake_is_reported_with_its_line_and_column() {
+    let mut wrong = Vec::new();
     for (text, place, words) in [
         ("namespace: a\nport: 1\n", "2:1:", "port"),
         (
@@ -243,14 +244,10 @@ fn a_mistake_is_reported_with_its_line_and_column() {
             "1:18:",
             "\"1.5\" is neither a port",
         ),
-        (
-            "ports: {listen: [~]}\n",
-            "1:18:",
-            "a value is missing here",
-        ),
+        ("ports: {listen: [~]}\n", "1:18:", "a value is missing here"),
         (
             "ports:\nvips: {}\n",
-            "2:1:",
+            "1:6:",
             "expected `key: value` lines here",
         ),
         (
@@ -302,15 +299,12 @@ fn a_mistake_is_reported_with_its_line_and_column() {
         ("namespace: [\n", "", ""),
     ] {
         let error = error(text);
-        assert!(
-            error.starts_with(place) && error.contains(words),
-            "{text:?}\n  {error}"
-        );
-        assert!(
-            error.contains(':') && !error.contains('\n'),
-            "{text:?}\n  {error}"
-        );
+        let one_line = error.contains(':') && !error.contains('\n');
+        if !error.starts_with(place) || !error.contains(words) || !one_line {
+            wrong.push((text, error));
+        }
     }
+    assert_eq!(wrong, []);
 }
 
 #[test]
@@ -324,7 +318,10 @@ fn what_istiod_would_refuse_of_every_entry_is_refused_here() {
         "overrides: [{interfaces: ['*'], exportTo: ['a b']}]",
         "ports: {http2: [{ports: [20880], namespaces: ['~']}]}",
     ] {
-        assert!(error(text).contains("neither the name of a namespace"), "{text}");
+        assert!(
+            error(text).contains("neither the name of a namespace"),
+            "{text}"
+        );
     }
     assert!(error("namespace: Foo").contains("not the name of a namespace"));
     assert_eq!(read("exportTo: ['*']").mesh.export_to, ["*".into()]);
