@@ -323,4 +323,17 @@ pass! {
     envoy_dynamic_module_on_http_filter_http_callout_done(
         EnvoyPtr, ModulePtr, u64, u32, *const Header, usize, *const Buffer, usize
     );
+    envoy_dynamic_module_on_http_filter_http_stream_headers(
+        EnvoyPtr, ModulePtr, u64, *const Header, usize, bool
+    );
+    envoy_dynamic_module_on_http_filter_http_stream_data(
+        EnvoyPtr, ModulePtr, u64, *const Buffer, usize, bool
+    );
+    envoy_dynamic_module_on_http_filter_http_stream_trailers(
+        EnvoyPtr, ModulePtr, u64, *const Header, usize
+    );
+    envoy_dynamic_module_on_http_filter_http_stream_complete(EnvoyPtr, ModulePtr, u64);
+    envoy_dynamic_module_on_http_filter_http_stream_reset(EnvoyPtr, ModulePtr, u64, u32);
+    envoy_dynamic_module_on_http_filter_downstream_above_write_buffer_high_watermark(EnvoyPtr, ModulePtr);
+    envoy_dynamic_module_on_http_filter_downstream_below_write_buffer_low_watermark(EnvoyPtr, ModulePtr);
 }
