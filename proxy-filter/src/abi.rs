@@ -51,6 +51,7 @@ pub(crate) const STOP_ITERATION: u32 = 1;
 pub(crate) const STOP_ALL_AND_WATERMARK: u32 = 4;
 /// `http_header_type`.
 pub(crate) const REQUEST_HEADER: u32 = 0;
+pub(crate) const REQUEST_TRAILER: u32 = 1;
 /// `metadata_source`.
 pub(crate) const METADATA_OF_ROUTE: u32 = 1;
 /// `network_connection_event`.
@@ -150,6 +151,7 @@ callbacks! {
         = "http_get_cluster_host_count";
     http_get_metadata_bool(EnvoyPtr, u32, Buffer, Buffer, *mut bool) -> bool = "http_get_metadata_bool";
     http_get_header(EnvoyPtr, u32, Buffer, *mut Buffer, usize, *mut usize) -> bool = "http_get_header";
+    http_get_headers_size(EnvoyPtr, u32) -> usize = "http_get_headers_size";
     http_set_header(EnvoyPtr, u32, Buffer, Buffer) -> bool = "http_set_header";
     http_clear_route_cache(EnvoyPtr) = "http_clear_route_cache";
     http_continue_decoding(EnvoyPtr) = "http_filter_continue_decoding";

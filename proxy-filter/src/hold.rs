@@ -4,9 +4,9 @@
 //! clock that never goes back, and are passed in.
 //!
 //! ```text
-//! 0 2 4 6 9 13 19 28 42 63 … +50 …          looks: is the cluster there now?
-//!         9       19    42 … twice as late   beginnings anew: is there another route by now?
-//!                                    1000   in vain: what comes for the same host is not held
+//! 0 2 4 6 9 13 19 28 42 63 … +50 …            looks: is the cluster there now?
+//!                 28      … 3 times as late    beginnings anew: is there another route by now?
+//!                                      1000   the last of both; what comes then is not held
 //! ```
 //! A request keeps the table of routes that it began with, so a look finds a cluster that came, and only
 //! a beginning anew finds another route. Such a beginning is seen from outside (access log), so there
@@ -17,7 +17,9 @@ use crate::Millis;
 /// The shortest and the longest time between two looks.
 const BETWEEN_LOOKS: (Millis, Millis) = (2, 50);
 /// A call that has not waited for this long does not begin anew.
-const FIRST_ANEW: Millis = 8;
+const FIRST_ANEW: Millis = 25;
+/// How much later it does so again.
+const LATER: Millis = 3;
 /// How much longer than the call did that waited in vain nobody else waits for the same host.
 const UNHELD: Millis = 10;
 /// Hosts that are remembered for that.
@@ -40,7 +42,7 @@ impl Hold {
         let hold = Self {
             since,
             until: since.saturating_add(patience),
-            anew_at: since + (2 * waited).max(FIRST_ANEW),
+            anew_at: since + (LATER * waited).max(FIRST_ANEW),
         };
         (!hold.is_over(now)).then_some(hold)
     }
@@ -66,7 +68,7 @@ impl Hold {
     pub fn takes_anew(&mut self, now: Millis) -> bool {
         let due = now >= self.anew_at;
         if due {
-            self.anew_at = self.since + 2 * (now - self.since);
+            self.anew_at = self.since + LATER * (now - self.since);
         }
         due
     }
@@ -138,7 +140,7 @@ mod tests {
         assert_eq!(looks[..10], [2, 4, 6, 9, 13, 19, 28, 42, 63, 94]);
         assert_eq!(looks.last(), Some(&1000));
         assert!(looks.len() < 32, "{looks:?}");
-        assert_eq!(anew, [9, 19, 42, 94, 191, 391, 791]);
+        assert_eq!(anew, [28, 94, 291, 891]);
     }
 
     #[test]
@@ -160,7 +162,7 @@ mod tests {
     #[test]
     fn what_could_not_begin_anew_asks_again_later() {
         let mut hold = Hold::new(0, None, 1000).unwrap();
-        let asks = [7, 8, 9, 15, 16, 31, 32].map(|now| hold.takes_anew(now));
+        let asks = [24, 25, 26, 74, 75, 224, 225].map(|now| hold.takes_anew(now));
         assert_eq!(asks, [false, true, false, false, true, false, true]);
     }
 

@@ -142,13 +142,16 @@ fn look(http: Http) {
     };
     provoke(b"dubbo_hold looks");
     http.forget_route();
-    let missing = !http.has_cluster() && http.route_says(MARK);
-    if missing && hold.is_over(now) {
-        in_vain(host, now, patience);
+    if http.has_cluster() || !http.route_says(MARK) {
         return release(http);
     }
-    if !missing {
-        return release(http);
+    if hold.is_over(now) {
+        // The last look, at the routes too: if they are the same, `arrived` says so.
+        if !anew(http, hold, now) {
+            in_vain(host, now, patience);
+            release(http);
+        }
+        return;
     }
     let takes_anew = HELD.with_borrow_mut(|all| {
         let held = all.get_mut(&http.id());
@@ -166,8 +169,12 @@ fn look(http: Http) {
     }
 }
 
-/// Begins a call anew, if that can be. It says to itself how long it has waited.
+/// Begins a call anew, if that can be: it must have come whole, and Envoy would lose its trailers. It
+/// says to itself how long it has waited.
 fn anew(http: Http, hold: Hold, now: Millis) -> bool {
+    if http.has_trailers() {
+        return false;
+    }
     ANEW_UNTIL.set(now + ON_THE_WAY);
     http.set_header(names::HELD, Some(&hold.since().to_string()));
     let begun = http.begin_anew();

@@ -72,6 +72,13 @@ impl Http {
         unsafe { set(self.0, abi::REQUEST_HEADER, name, value) };
     }
 
+    /// Whether trailers have come.
+    pub(crate) fn has_trailers(self) -> bool {
+        // SAFETY: the filter is alive.
+        let count = unsafe { (self.1.http_get_headers_size)(self.0, abi::REQUEST_TRAILER) };
+        count > 0
+    }
+
     /// The next question chooses the route again, from the table that the request began with.
     pub(crate) fn forget_route(self) {
         // SAFETY: the filter is alive.
