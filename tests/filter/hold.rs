@@ -100,11 +100,11 @@ fn call(argument: &str) -> Call {
     Call::new(GREETER, "greet", argument)
 }
 
-/// Waits until Envoy has so many clusters, in its main thread.
-async fn clusters(envoy: &Envoy, count: u64) {
-    wait_until("the clusters", SOON, async || {
-        let seen = envoy.stat("cluster_manager.active_clusters").await?;
-        if seen == count {
+/// Waits until a statistic of Envoy's own has a value.
+async fn until(envoy: &Envoy, name: &str, expected: u64) {
+    wait_until(&format!("{name} = {expected}"), SOON, async || {
+        let seen = envoy.stat(name).await?;
+        if seen == expected {
             Ok(())
         } else {
             Err(seen.to_string())
@@ -112,6 +112,10 @@ async fn clusters(envoy: &Envoy, count: u64) {
     })
     .await;
 }
+
+const CLUSTERS: &str = "cluster_manager.active_clusters";
+const ROUTES: &str = "http.dubbo.rds.dubbo.config_reload";
+const REQUESTS: &str = "http.dubbo.downstream_rq_active";
 
 /// An Envoy that has read both files.
 async fn started(version: &'static str, bootstrap: &Value) -> Envoy {
@@ -160,7 +164,7 @@ fn a_call_waits_for_a_cluster_that_comes() {
                 assert!(began.elapsed() >= MEANWHILE, "{version}");
                 assert_eq!(consumer.call(&call).await, expected, "{version}");
                 files.clusters(&[]);
-                clusters(&envoy, 0).await;
+                until(&envoy, CLUSTERS, 0).await;
             }
             metric(&envoy, "dubbo.requests.held", 2).await;
             metric(&envoy, "dubbo.requests.held_in_vain", 0).await;
@@ -188,19 +192,10 @@ fn a_call_waits_for_another_route() {
             let consumer = WireConsumer::connect(20880).await;
             for (round, argument) in (1..).zip(["Ann".to_owned(), "x".repeat(200_000)]) {
                 files.routes(&[to("v1")]);
-                let updates = "http.dubbo.rds.dubbo.config_reload";
-                wait_until("the routes", SOON, async || {
-                    let seen = envoy.stat(updates).await?;
-                    if seen == 2 * round {
-                        Ok(())
-                    } else {
-                        Err(seen.to_string())
-                    }
-                })
-                .await;
+                until(&envoy, ROUTES, 2 * round).await;
                 let call = call(&argument);
                 let (answer, ()) = futures::join!(consumer.call(&call), async {
-                    metric(&envoy, "dubbo.requests.held", round).await;
+                    until(&envoy, REQUESTS, 1).await;
                     tokio::time::sleep(MEANWHILE).await;
                     files.routes(&[to("v2")]);
                 });
@@ -226,6 +221,7 @@ fn a_call_waits_for_another_route() {
 #[test]
 fn a_call_does_not_wait_for_ever() {
     isolated(async || {
+        let _provider = WireProvider::start(20881, echo("v1")).await;
         let delay = json!({"name": "envoy.filters.http.fault", "typed_config": {
             "@type": "type.googleapis.com/envoy.extensions.filters.http.fault.v3.HTTPFault",
             "delay": {"fixed_delay": "0.1s", "percentage": {"numerator": 100}},
@@ -256,9 +252,8 @@ fn a_call_does_not_wait_for_ever() {
             let right = |end: &String| end.contains(" code=503 ") && end.contains(" flags=NC ");
             assert!(ends.iter().all(right), "{ends:#?}");
             // It may come later, and is there at once.
-            let _provider = WireProvider::start(20881, echo("v1")).await;
             files.clusters(&[("v1", 20881)]);
-            clusters(&envoy, 1).await;
+            until(&envoy, CLUSTERS, 1).await;
             assert_eq!(consumer.call(&call("Ann")).await, answered("Ann from v1"));
             envoy.stop().await;
         }
@@ -311,17 +306,18 @@ fn a_call_may_end_while_it_waits() {
         assert_eq!(late.status, 31, "{late:?}");
         let gone = WireConsumer::connect(20880).await;
         gone.send(&call("Ann").frame(1)).await.unwrap();
-        metric(&envoy, "dubbo.requests.held", 2).await;
+        until(&envoy, REQUESTS, 1).await;
         drop(gone);
         metric(&envoy, "dubbo.connections.active", 1).await;
         metric(&envoy, "dubbo.requests.active", 0).await;
         files.clusters(&[("v1", 20881)]);
-        clusters(&envoy, 1).await;
+        until(&envoy, CLUSTERS, 1).await;
         assert_eq!(consumer.call(&call("Ann")).await, answered("Ann from v1"));
         files.clusters(&[]);
-        clusters(&envoy, 0).await;
+        until(&envoy, CLUSTERS, 0).await;
+        metric(&envoy, "dubbo.requests.held", 2).await;
         consumer.send(&call("Ann").frame(7)).await.unwrap();
-        metric(&envoy, "dubbo.requests.held", 3).await;
+        until(&envoy, REQUESTS, 1).await;
         metric(&envoy, "dubbo.requests.held_in_vain", 0).await;
         envoy.stop().await;
     });
