@@ -249,7 +249,7 @@ fn a_call_does_not_wait_for_ever() {
             metric(&envoy, "dubbo.requests.held", 1).await;
             metric(&envoy, "dubbo.requests.held_in_vain", 1).await;
             let ends = ends(&envoy, 2).await;
-            let right = |end: &String| end.contains(" code=503 ") && end.contains(" flags=NC ");
+            let right = |end: &String| end.contains(" code=503 ") && end.contains("NC attempts=0");
             assert!(ends.iter().all(right), "{ends:#?}");
             // It may come later, and is there at once.
             files.clusters(&[("v1", 20881)]);

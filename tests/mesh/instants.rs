@@ -27,7 +27,7 @@ filter: {}
 const OUTBOUND: &str = "outbound|20880||com.acme.greeter.dubbo";
 const ROUNDS: usize = 8;
 /// Connections that call all the time.
-const CALLERS: usize = 3;
+const CALLERS: usize = 24;
 /// Calls by one way before the service goes the other.
 const CALLS: u64 = 50;
 
