@@ -3,7 +3,7 @@
 //! ```text
 //! connection's thread ─wake(at)→ channel → timer thread: sleeps until the next ─commit→ Envoy's own loop
 //!       ▲                                                                                   │
-//!       └────────────────────────── on_network_filter_scheduled ────────────────────────────┘
+//!       └───────────────── on_network_filter_scheduled, on_http_filter_scheduled ────────────┘
 //! ```
 //! A wake-up may come late, twice, or for a deadline that is no longer wanted: who is woken looks at
 //! the clock. The thread starts with the first deadline and lives as long as the process (`build.rs`
@@ -80,8 +80,9 @@ impl Ord for Wake {
     }
 }
 
-/// False if there is no thread and none can be started now: whoever asks next tries again.
-fn wake(at: u64, scheduler: &Arc<Scheduler>) -> bool {
+/// Has the filter woken once, at `at`. False if there is no thread and none can be started now: whoever
+/// asks next tries again.
+pub(crate) fn wake(at: u64, scheduler: &Arc<Scheduler>) -> bool {
     static THREAD: Mutex<Option<Sender<Wake>>> = Mutex::new(None);
     let mut thread = THREAD.lock().unwrap_or_else(PoisonError::into_inner);
     let who = Arc::downgrade(scheduler);
