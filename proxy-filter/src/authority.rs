@@ -22,7 +22,7 @@ use crate::hpack::{Decoder, Encoder, HeaderList, ListLimits};
 use crate::http2::frame::{self, Head, PREFACE};
 use crate::http2::{Code, Error};
 use crate::metrics::{Counter, Event, Gauge};
-use crate::translate::{Close, KEPT, Millis, Unfinished};
+use crate::translate::{Close, KEPT_OF_CALL, Millis, Unfinished};
 
 mod frames;
 mod name;
@@ -350,7 +350,8 @@ impl Authority {
         }
         self.write(open);
         self.written.clear();
-        self.written.shrink_to(KEPT);
+        self.written.shrink_to(KEPT_OF_CALL);
+        self.headers.clear();
         Ok(())
     }
 

@@ -227,7 +227,8 @@ impl DubboToHttp2 {
 
     /// Bytes that are held: of unfinished frames, and of calls and answers that cannot go on yet.
     pub fn buffered(&self) -> usize {
-        self.intake.held() + self.queued_bytes + self.http2.waiting() + self.flights.gathered()
+        let http2 = self.http2.held() + self.http2.waiting();
+        self.intake.held() + self.queued_bytes + http2 + self.flights.gathered()
     }
 
     fn count(&mut self, counter: Counter) {
@@ -305,6 +306,7 @@ impl DubboToHttp2 {
     /// What follows of whatever happened.
     fn settle(&mut self) {
         self.send_queued();
+        self.head.clear();
         self.give_credit();
         if self.close.is_none() && self.is_drained() {
             self.close = Some(Close::Drained);

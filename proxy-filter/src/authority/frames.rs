@@ -2,6 +2,7 @@
 
 use crate::http2::frame::Head;
 use crate::http2::{Code, Error};
+use crate::translate::KEPT_OF_CALL;
 
 /// Longest frame that is gathered, in bytes of its payload.
 const LONGEST: usize = 256 * 1024;
@@ -35,6 +36,7 @@ impl Frames {
     ) -> Result<Option<Piece<'f>>, Error> {
         if std::mem::take(&mut self.given) {
             self.held.clear();
+            self.held.shrink_to(KEPT_OF_CALL);
         }
         if chunk.is_empty() && self.passing == 0 {
             return Ok(None);

@@ -1,6 +1,11 @@
 //! A header list: names and values in order, in one buffer that is used again and again.
 
-/// Names and values in the order they were added. Cleared, it keeps its memory.
+/// What a cleared list keeps: bytes of text, and fields. A list of a call has a tenth of that.
+const KEPT_TEXT: usize = 4 * 1024;
+const KEPT_FIELDS: usize = 128;
+
+/// Names and values in the order they were added. Cleared, it keeps memory for the next, but not that of
+/// an unusually long one: a connection has one list for each of its calls.
 #[derive(Clone, Debug, Default)]
 pub struct HeaderList {
     text: Vec<u8>,
@@ -27,7 +32,16 @@ impl HeaderList {
     /// Forgets all fields.
     pub fn clear(&mut self) {
         self.text.clear();
+        self.text.shrink_to(KEPT_TEXT);
         self.fields.clear();
+        self.fields.shrink_to(KEPT_FIELDS);
+    }
+
+    /// Forgets all fields of a list that holds more memory than a cleared one may.
+    pub(crate) fn clear_if_long(&mut self) {
+        if self.text.capacity() > KEPT_TEXT || self.fields.capacity() > KEPT_FIELDS {
+            self.clear();
+        }
     }
 
     /// Becomes a copy of `other`, keeping its own memory.
