@@ -329,6 +329,56 @@ async fn calls_end_when_their_callers_no_longer_wait() {
     assert_eq!(half.told(1).await, [echo(7, &request(7, 4))]);
 }
 
+/// Nothing but time goes by: the one stream that Envoy takes is never answered.
+#[test]
+fn calls_that_wait_for_a_stream_end_in_time_too() {
+    const ONE_STREAM: &[u8] = &[0, 0, 6, 4, 0, 0, 0, 0, 0, 0, 3, 0, 0, 0, 1];
+    let mut half = DubboToHttp2::new(Arc::new(Config::default()), 0);
+    half.from_http2(ONE_STREAM);
+    half.from_dubbo(&request(1, 5));
+    half.to_http2().clear();
+    // The recorded frame says `timeout=5000`; the other two are never given up.
+    let call = one("3.3.6", "hello", true);
+    let one_way = one("3.3.6", "oneway", true);
+    for (now, frame) in [
+        (1000, with_id(call.clone(), 2)),
+        (1000, request(3, 5)),
+        (2000, with_id(call.clone(), 4)),
+        (2000, with_id(one_way.clone(), 5)),
+        (3000, with_id(call.clone(), 6)),
+    ] {
+        half.at(now);
+        half.from_dubbo(&frame);
+    }
+    let left = half.buffered() - 3 * call.len();
+    let mut told = |now: u64| {
+        half.at(now);
+        let told = Cut::default().frames(&std::mem::take(half.to_dubbo()));
+        let told: Vec<_> = told
+            .iter()
+            .map(|told| (head(told).id, head(told).status.0, error_text(told)))
+            .collect();
+        assert!(half.to_http2().is_empty());
+        (told, half.next_deadline())
+    };
+    let up = |id| {
+        let text = "dubbo-mesh: the caller's time was up before the call was sent";
+        (id, 31, text.to_owned())
+    };
+    assert_eq!(told(5999), (vec![], Some(6000)));
+    assert_eq!(told(6000), (vec![up(2)], Some(7000)));
+    assert_eq!(told(8000), (vec![up(4), up(6)], None));
+    assert_eq!(half.buffered(), left);
+    // Their ids are free again, and what is left is sent in its order.
+    half.from_dubbo(&with_id(call.clone(), 2));
+    half.from_http2(&[0, 0, 6, 4, 0, 0, 0, 0, 0, 0, 3, 0, 0, 0, 9]);
+    let sent = std::mem::take(half.to_http2());
+    let at = |frame: &[u8]| sent.windows(frame.len()).position(|part| part == frame);
+    let places = [request(3, 5), with_id(one_way, 5), with_id(call, 2)].map(|frame| at(&frame));
+    assert!(places.is_sorted() && places[0].is_some(), "{places:?}");
+    assert_eq!((half.buffered(), half.next_deadline()), (0, Some(13_000)));
+}
+
 #[tokio::test]
 async fn goodbye_drains() {
     let mut half = connect(REGION, h2::server::Builder::new());
