@@ -337,7 +337,9 @@ impl Authority {
         }
         self.written.clear();
         match name::service(&self.headers).map(|key| ServiceKey::host(&key)) {
-            None => self.encoder.encode(self.headers.iter(), &mut self.written),
+            None => self
+                .encoder
+                .encode(self.headers.fields(), &mut self.written),
             Some(host) => {
                 self.named += 1;
                 let fields = name::under(&host, &self.headers);

@@ -348,6 +348,34 @@ fn sizes_of_tables_are_kept_on_both_sides() {
     assert_eq!(next(&mut authority)[..3], [0x3f, 0xe1, 0x1f]);
 }
 
+/// RFC 7541, 7.1.3: who passes a field on that is never to be indexed uses the same representation, also
+/// where it is seen again, or an index stands for all of it.
+#[test]
+fn what_is_never_indexed_stays_so() {
+    let fields = [
+        // :method GET, :scheme http, :path /
+        &[0x82, 0x86, 0x84][..],
+        // C.2.3; then a name of the static table, and a field of it that stands there whole.
+        b"\x10\x08password\x06secret",
+        b"\x1f\x08\x06secret",
+        b"\x1f\x01\x0dgzip, deflate",
+        // Not indexed this time alone; that may be changed, and is not the first time.
+        b"\x00\x08passport\x06secret",
+    ];
+    let (mut authority, _) = begun();
+    for stream in [1, 3, 5] {
+        authority.to_envoy().clear();
+        authority.from_client(&frame(1, 5, stream, &fields[..4].concat()));
+        assert_eq!(
+            *authority.to_envoy(),
+            frame(1, 5, stream, &fields[..4].concat())
+        );
+    }
+    authority.to_envoy().clear();
+    authority.from_client(&frame(1, 5, 7, &fields.concat()));
+    assert_eq!(*authority.to_envoy(), frame(1, 5, 7, &fields.concat()));
+}
+
 #[test]
 fn what_cannot_be_written_anew_ends_the_connection() {
     let (_, mut encoder) = begun();

@@ -139,6 +139,7 @@ impl Decoder {
         limits: &ListLimits,
         list: &mut HeaderList,
     ) -> Result<bool, DecodeError> {
+        let never_indexed = block.first().is_some_and(|first| first & 0xf0 == 0x10);
         let start = list.text().len();
         match integer::read(block, prefix).ok_or(DecodeError::Integer)? {
             0 => string(block, limits, list.text())?,
@@ -152,7 +153,7 @@ impl Decoder {
         }
         let fits = list.len() < limits.fields && list.size() + ENTRY_OVERHEAD <= limits.size;
         if fits {
-            list.keep(start, middle);
+            list.keep(start, middle, never_indexed);
         } else {
             list.drop_from(start);
         }

@@ -6,7 +6,7 @@
 //! leave the process, and bytes are cheaper there than bits.
 
 use super::table::{Hashes, Table};
-use super::{DEFAULT_TABLE_SIZE, ENTRY_OVERHEAD, integer, statics};
+use super::{DEFAULT_TABLE_SIZE, ENTRY_OVERHEAD, Field, integer, statics};
 
 /// Places that remember what was seen; more than a table has entries.
 const SEEN: usize = 256;
@@ -51,7 +51,7 @@ impl Encoder {
     /// Appends a block of these fields.
     pub fn encode<'h>(
         &mut self,
-        fields: impl Iterator<Item = (&'h [u8], &'h [u8])>,
+        fields: impl Iterator<Item = impl Into<Field<'h>>>,
         out: &mut Vec<u8>,
     ) {
         if let Some((lowest, last)) = self.resized.take() {
@@ -60,8 +60,8 @@ impl Encoder {
                 self.announce(last, out);
             }
         }
-        for (name, value) in fields {
-            self.field(name, value, out);
+        for field in fields {
+            self.field(field.into(), out);
         }
     }
 
@@ -70,7 +70,11 @@ impl Encoder {
         integer::write(out, 0x20, 5, size);
     }
 
-    fn field(&mut self, name: &[u8], value: &[u8], out: &mut Vec<u8>) {
+    fn field(&mut self, field: Field<'_>, out: &mut Vec<u8>) {
+        let Field { name, value, .. } = field;
+        if field.never_indexed {
+            return self.never_indexed(name, value, out);
+        }
         let in_statics = statics::name_index(name);
         if let Some(index) = in_statics.and_then(|i| statics::field_index(i, name, value)) {
             return integer::write(out, 0x80, 7, index);
@@ -99,6 +103,16 @@ impl Encoder {
         if repeats && worth {
             self.table.insert(name, value, hashes);
         }
+    }
+
+    /// Section 6.2.3: even where a table has the field, its value stands in the block.
+    fn never_indexed(&self, name: &[u8], value: &[u8], out: &mut Vec<u8>) {
+        let index = statics::name_index(name);
+        integer::write(out, 0x10, 4, index.unwrap_or(0));
+        if index.is_none() {
+            string(out, name);
+        }
+        string(out, value);
     }
 
     fn seen_before(&mut self, hash: u32) -> bool {
