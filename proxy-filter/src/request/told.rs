@@ -16,6 +16,7 @@ use super::seen::{Seen, Words};
 use crate::config::{Config, CustomPaths, Generic, OverLimit};
 use crate::header::{Decimal, encode_text, encode_value, push_segment};
 use crate::names;
+use crate::seal::Sum;
 
 /// The methods by which generic calls are made.
 const INVOKE: [&str; 2] = ["$invoke", "$invokeAsync"];
@@ -95,7 +96,7 @@ impl<'a> Told<'a> {
     }
 
     /// What can be said of a body that cannot be read.
-    pub(super) fn unreadable(serialization: Serialization) -> Self {
+    pub(super) fn unreadable(serialization: Serialization, config: &Config) -> Self {
         let name = named(serialization);
         let words = Words {
             authority: names::UNREADABLE_AUTHORITY.into(),
@@ -103,9 +104,10 @@ impl<'a> Told<'a> {
             other_path: None,
             version: None,
             group: None,
+            sum: Sum::default(),
         };
         Self {
-            words: Cow::Owned(words),
+            words: Cow::Owned(words.summed(&config.sealer)),
             application: None,
             generic: None,
             deadline_ms: None,
@@ -126,36 +128,34 @@ impl<'a> Told<'a> {
         }
     }
 
-    /// All of it, pseudo headers first; of each header, whether it would be written back.
-    pub(super) fn headers(&self, head: &FrameHead, header: &mut impl FnMut(&str, &str, bool)) {
-        header(names::METHOD, "POST", false);
-        header(names::SCHEME, "http", false);
-        header(names::AUTHORITY, &self.words.authority, false);
-        header(names::PATH, &self.words.path, true);
-        header(names::CONTENT_TYPE, names::CONTENT_TYPE_DUBBO, false);
+    /// All of it but the attachments, pseudo headers first.
+    pub(super) fn headers(&self, head: &FrameHead, header: &mut impl FnMut(&str, &str)) {
+        header(names::METHOD, "POST");
+        header(names::SCHEME, "http");
+        header(names::AUTHORITY, &self.words.authority);
+        header(names::PATH, &self.words.path);
+        header(names::CONTENT_TYPE, names::CONTENT_TYPE_DUBBO);
         let optional = [
-            (names::VERSION, self.words.version.as_deref(), true),
-            (names::GROUP, self.words.group.as_deref(), true),
-            (names::APPLICATION, self.application.as_deref(), false),
-            (names::GENERIC, self.generic.as_deref(), false),
+            (names::VERSION, self.words.version.as_deref()),
+            (names::GROUP, self.words.group.as_deref()),
+            (names::APPLICATION, self.application.as_deref()),
+            (names::GENERIC, self.generic.as_deref()),
         ];
-        for (name, value, takes_part) in optional {
-            value
-                .iter()
-                .for_each(|value| header(name, value, takes_part));
+        for (name, value) in optional {
+            value.iter().for_each(|value| header(name, value));
         }
         if let Some(millis) = self.deadline_ms {
-            header(names::TIMEOUT, Decimal::new(millis).as_str(), false);
+            header(names::TIMEOUT, Decimal::new(millis).as_str());
         }
-        header(names::SERIALIZATION, &named(head.serialization), false);
+        header(names::SERIALIZATION, &named(head.serialization));
         if !head.two_way {
-            header(names::ONE_WAY, "true", false);
+            header(names::ONE_WAY, "true");
         }
-        if self.whole {
-            self.attachments
-                .iter()
-                .for_each(|shown| header(&shown.header, &shown.value, true));
-        }
+    }
+
+    /// The attachments that are headers.
+    pub(super) fn shown(&self) -> impl Iterator<Item = &Shown<'a>> + Clone {
+        self.attachments.iter().filter(|_| self.whole)
     }
 
     /// Why these are too many headers, if they are.
@@ -174,7 +174,7 @@ impl<'a> Told<'a> {
             self.generic.as_deref(),
         ];
         let values = values.into_iter().flatten().map(str::len);
-        let attachments = self.attachments.iter().filter(|_| self.whole);
+        let attachments = self.shown();
         let count = OWN_HEADERS + attachments.clone().count();
         let shown = attachments.map(|shown| shown.header.len() + shown.value.len());
         let bytes = OWN_BYTES + authority.len() + path.len() + values.chain(shown).sum::<usize>();
@@ -239,7 +239,9 @@ fn words(
         other_path,
         version: told(key.version()),
         group: told(key.group()),
-    })
+        sum: Sum::default(),
+    }
+    .summed(&config.sealer))
 }
 
 /// The service that is called, if the call itself leaves no doubt about it, and the path by which

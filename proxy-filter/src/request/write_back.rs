@@ -262,7 +262,7 @@ impl<'h> Arrived<'h> {
 
     /// Nothing can be written into a body that cannot be read.
     fn unreadable(&self, head: &FrameHead, config: &Config) -> Result<(), Why> {
-        self.check_path(&Told::unreadable(head.serialization))?;
+        self.check_path(&Told::unreadable(head.serialization, config))?;
         let attachment = self.attachments.iter().map(|(name, _)| *name);
         let version = (!self.version.is_empty()).then_some(names::VERSION.as_bytes());
         let group = (!self.group.is_empty()).then_some(names::GROUP.as_bytes());
