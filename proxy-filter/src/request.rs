@@ -18,6 +18,7 @@ use crate::names;
 
 mod changes;
 mod few;
+mod read;
 mod refusal;
 mod seen;
 mod told;

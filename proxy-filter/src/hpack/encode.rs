@@ -93,9 +93,8 @@ impl Encoder {
         let name_hash = hash(0, name);
         let field_hash = fold(hash(name_hash, value));
         let field_seen = self.see(field_hash);
-        if let Some((place, (n, v))) = self.entry(field_seen)
-            && n == name
-            && v == value
+        if let Some((place, found, its)) = self.entry(field_seen)
+            && (found, its) == (name, value)
         {
             return integer::write(out, 0x80, 7, DYNAMIC + place);
         }
@@ -124,12 +123,12 @@ impl Encoder {
     /// The index of a name that an entry has, and whether the name was seen before.
     fn name_in_table(&mut self, hash: u32, name: &[u8]) -> (Option<usize>, Option<u32>) {
         let seen = self.see(hash);
-        let entry = self.entry(seen).filter(|(_, field)| field.0 == name);
-        (entry.map(|(place, _)| DYNAMIC + place), seen)
+        let entry = self.entry(seen).filter(|(_, found, _)| *found == name);
+        (entry.map(|(place, ..)| DYNAMIC + place), seen)
     }
 
     /// The entry that something seen had last, if it still stands.
-    fn entry(&self, seen: Option<u32>) -> Option<(usize, (&[u8], &[u8]))> {
+    fn entry(&self, seen: Option<u32>) -> Option<(usize, &[u8], &[u8])> {
         let number = seen.filter(|number| *number != 0)?;
         self.table.numbered(number)
     }

@@ -62,9 +62,10 @@ impl Table {
 
     /// The place of the entry with this number, and what stands at that place: after 2^32 entries it may
     /// be another's.
-    pub(super) fn numbered(&self, number: u32) -> Option<(usize, (&[u8], &[u8]))> {
+    pub(super) fn numbered(&self, number: u32) -> Option<(usize, &[u8], &[u8])> {
         let place = self.added.wrapping_sub(number) as usize;
-        Some((place, self.get(place)?))
+        let (name, value) = self.get(place)?;
+        Some((place, name, value))
     }
 
     /// The number of the newest entry.
@@ -130,7 +131,7 @@ mod tests {
                 let entry = (&b"nr"[..], expected.as_bytes());
                 assert_eq!(table.get(place as usize), Some(entry));
                 let numbered = table.numbered(number + 1 - place);
-                assert_eq!(numbered, Some((place as usize, entry)));
+                assert_eq!(numbered, Some((place as usize, entry.0, entry.1)));
             }
             assert_eq!(table.get(last as usize + 1), None);
             assert_eq!(table.numbered(number.wrapping_sub(last)), None);

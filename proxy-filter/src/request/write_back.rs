@@ -218,7 +218,7 @@ impl<'h> Arrived<'h> {
                 .iter()
                 .find(|shown| shown.header.as_bytes() == *header);
             let values = self.attachments.iter().filter(|(name, _)| name == header);
-            let is_same = |shown: &super::told::Shown<'_>| shown.value.as_bytes() == *value;
+            let is_same = |shown: &super::read::Shown<'_>| shown.value.as_bytes() == *value;
             if values.clone().count() == 1 && shown.is_some_and(is_same) {
                 continue;
             }
