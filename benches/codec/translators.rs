@@ -1,7 +1,15 @@
-//! What the filter's translators do with a call, there and back, with all that Envoy and the peers say
-//! prepared: what is counted is the translator alone.
+//! How many instructions the filter's translators take for a call, there and back, and whether that is
+//! more than `translators.tsv` allows. All that Envoy and the peers say is prepared: what is counted is
+//! the translator alone. A program of its own, since it changes how the codec's would be compiled.
 
+mod counted;
+#[allow(dead_code, reason = "only whole frames are needed")]
+mod samples;
+
+use std::process::ExitCode;
 use std::sync::Arc;
+
+use counted::Counted;
 
 use dubbo_codec::{Frame, FrameHead, Limits, set_request_id};
 use dubbo_proxy_filter::config::Config;
@@ -10,13 +18,17 @@ use dubbo_proxy_filter::http2::PREFACE;
 use dubbo_proxy_filter::request::{Seen, to_headers};
 use dubbo_proxy_filter::to_dubbo::Http2ToDubbo;
 use dubbo_proxy_filter::to_http2::DubboToHttp2;
+use samples::Sample;
 
-/// The rows, by name.
-pub(crate) const ALL: [(&str, fn(&[u8], u32)); 3] = [
-    ("caller", caller),
-    ("provider", provider),
-    ("to_headers", headers),
-];
+const TRANSLATORS: Counted = Counted {
+    rows: &[
+        ("to_headers", "small", 2000),
+        ("caller", "small", 2000),
+        ("provider", "small", 2000),
+    ],
+    bounds: "translators.tsv",
+    run,
+};
 
 const SETTINGS: &[u8] = &[0, 0, 6, 4, 0, 0, 0, 0, 0, 0, 4, 0x7f, 0, 0, 0];
 const WINDOW: &[u8] = &[0, 0, 4, 8, 0, 0, 0, 0, 0, 0x60, 0, 0, 0];
@@ -24,6 +36,19 @@ const WINDOW: &[u8] = &[0, 0, 4, 8, 0, 0, 0, 0, 0, 0x60, 0, 0, 0];
 const WARM: usize = 4;
 /// Calls that are prepared, since no two have the same seal.
 const PREPARED: usize = 16;
+
+fn main() -> ExitCode {
+    TRANSLATORS.main()
+}
+
+fn run(row: &str, sample: &Sample, times: u32) {
+    match row {
+        "to_headers" => headers(&sample.frame, times),
+        "caller" => caller(&sample.frame, times),
+        "provider" => provider(&sample.frame, times),
+        _ => panic!("no such row: {row}"),
+    }
+}
 
 /// The answer of a provider: a text of 20 bytes.
 fn answer() -> Vec<u8> {
