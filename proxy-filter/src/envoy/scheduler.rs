@@ -29,6 +29,12 @@ impl Scheduler {
         Self(Mutex::new(Some(raw)))
     }
 
+    /// One whose filter is gone.
+    #[cfg(test)]
+    pub(crate) const fn gone() -> Self {
+        Self(Mutex::new(None))
+    }
+
     /// Asks for one call of the hook with `event`. Nothing happens once the filter is gone.
     pub(crate) fn commit(&self, event: u64) {
         let held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
