@@ -78,6 +78,7 @@ impl DubboToHttp2 {
         Self {
             http2: Connection::new(Role::Client, Limits::default()),
             unfinished: Unfinished::new(config.half_frame_ms),
+            credit: Credit::new(config.limits.connection_bytes as usize),
             config,
             now,
             born: now,
@@ -87,7 +88,6 @@ impl DubboToHttp2 {
             ids: HashSet::new(),
             queue: VecDeque::new(),
             queued_bytes: 0,
-            credit: Credit::default(),
             drain: Drain::default(),
             serialization: Serialization::HESSIAN2,
             events: Vec::new(),
@@ -186,10 +186,16 @@ impl DubboToHttp2 {
     /// When [`at`](Self::at) has something to do.
     pub fn next_deadline(&self) -> Option<Millis> {
         let half_frame = self.unfinished.deadline().filter(|_| self.close.is_none());
-        [self.flights.earliest(), self.drain.deadline(), half_frame]
-            .into_iter()
-            .flatten()
-            .min()
+        let credit = self.credit.deadline();
+        [
+            self.flights.earliest(),
+            credit,
+            self.drain.deadline(),
+            half_frame,
+        ]
+        .into_iter()
+        .flatten()
+        .min()
     }
 
     /// Until `now` nothing was read from the application: a frame that it cannot finish is not its fault.
@@ -202,8 +208,8 @@ impl DubboToHttp2 {
         self.now = self.now.max(now);
     }
 
-    /// It is `now`: calls whose time is up are ended, drains go on, and who leaves a frame unfinished is
-    /// waited for no longer.
+    /// It is `now`: calls whose time is up are ended, answers that others cannot wait for are given up,
+    /// drains go on, and who leaves a frame unfinished is waited for no longer.
     pub fn at(&mut self, now: Millis) {
         self.clock(now);
         if !self.wants_dubbo() {
@@ -216,6 +222,7 @@ impl DubboToHttp2 {
         if self.flights.earliest().is_some_and(|at| at <= self.now) {
             self.expire();
         }
+        self.give_up_stalled();
         self.settle();
     }
 

@@ -18,3 +18,5 @@ mod hostile;
 mod joined;
 #[path = "translators/provider.rs"]
 mod provider;
+#[path = "translators/stalled.rs"]
+mod stalled;
