@@ -10,8 +10,8 @@
 //!
 //! Each request of Envoy gets one response or is reset, and what may have been executed is never
 //! answered so that Istio's default policy repeats it. Memory: one unfinished frame of the provider,
-//! the first window of each request, long requests and responses that Envoy does not take, each up to
-//! `limits.connection_bytes`.
+//! the first window of each request, what of requests is beyond those, up to `limits.connection_bytes`,
+//! and responses that Envoy does not take, up to twice that.
 
 use std::sync::Arc;
 

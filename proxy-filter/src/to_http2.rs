@@ -9,8 +9,9 @@
 //! must not know Envoy's interface, and has no clock: time is told by [`at`](DubboToHttp2::at).
 //!
 //! Every call that waits for an answer gets exactly one. Memory: one unfinished frame of the
-//! application, requests that Envoy does not take yet and long answers that are gathered, each up to
-//! `limits.connection_bytes`, and the first window of each answer. A call that nothing admits is
+//! application; requests that Envoy does not take yet, and what of answers is beyond their first windows,
+//! each up to `limits.connection_bytes`; and the first window of each answer. Who stops in the middle of a
+//! long answer is given up once others need the room. A call that nothing admits is
 //! refused with status 100; reading stops only while Envoy takes nothing at all.
 
 use std::collections::{HashSet, VecDeque};
