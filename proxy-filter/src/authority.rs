@@ -34,8 +34,8 @@ use tables::Tables;
 /// Longest header block with all its continuations, in bytes; and CONTINUATION frames that it may have.
 const BLOCK: usize = 256 * 1024;
 const CONTINUATIONS: u32 = 64;
-/// What waits for the manager at most when a block has been written anew: an index of one byte may stand
-/// for thousands, and so what comes at once could become a thousand times as much.
+/// What waits for the manager at most of blocks that have been written anew: an index of one byte may
+/// stand for thousands, and so what comes at once could become a thousand times as much.
 const WRITTEN: usize = 4 * 1024 * 1024;
 /// Longest payload that every peer takes.
 const PAYLOAD: usize = 16_384;
@@ -62,6 +62,8 @@ pub struct Authority {
     headers: HeaderList,
     written: Vec<u8>,
     to_envoy: Vec<u8>,
+    /// Bytes of it that are blocks which have been written anew.
+    blocks: usize,
     to_client: Vec<u8>,
     unfinished: Unfinished,
     named: u64,
@@ -106,6 +108,7 @@ impl Authority {
             headers: HeaderList::new(),
             written: Vec::new(),
             to_envoy: Vec::new(),
+            blocks: 0,
             to_client: Vec::new(),
             unfinished: Unfinished::new(config.half_frame_ms),
             named: 0,
@@ -119,6 +122,9 @@ impl Authority {
     pub fn from_client(&mut self, mut bytes: &[u8]) {
         if self.close.is_some() {
             return;
+        }
+        if self.to_envoy.is_empty() {
+            self.blocks = 0;
         }
         self.preface(&mut bytes);
         if matches!(self.start, Start::Other) {
@@ -346,7 +352,8 @@ impl Authority {
                 self.encoder.encode(fields, &mut self.written);
             }
         }
-        if self.to_envoy.len() + self.written.len() > WRITTEN {
+        self.blocks += self.written.len();
+        if self.blocks > WRITTEN {
             let what = "header blocks that grow too much";
             return Err(Error::new(Code::ENHANCE_YOUR_CALM, what));
         }

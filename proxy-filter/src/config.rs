@@ -118,7 +118,7 @@ pub enum OverLimit {
 pub struct Limits {
     /// Bytes of a call's body that are gathered to read it.
     pub call_bytes: u32,
-    /// Bytes held for one connection.
+    /// Bytes of calls that wait for Envoy, and as many of answers that are longer than a first window.
     pub connection_bytes: u32,
     /// Bytes held for all connections of one worker.
     pub worker_bytes: u32,

@@ -47,6 +47,9 @@ pub enum Role {
     Server,
 }
 
+/// What a peer may send of a stream before it is given more, in bytes.
+pub(crate) const INITIAL_WINDOW: u32 = 64 * 1024;
+
 /// What a peer may cost, and what it is told of that.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
@@ -71,7 +74,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             streams: 1024,
-            initial_window: 64 * 1024,
+            initial_window: INITIAL_WINDOW,
             list: ListLimits {
                 fields: 256,
                 size: 64 * 1024,

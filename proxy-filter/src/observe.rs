@@ -10,6 +10,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::{self, Write as _};
+use std::sync::Arc;
 
 use dubbo_codec::{
     FrameHead, FrameKind, Limits, Outcome, Piece, Request, Response, RpcCode, ServiceKey, Sniff,
@@ -24,8 +25,10 @@ use crate::metrics::{self, Counter, Event, Gauge, Histogram};
 const MAX_BODY: u32 = 256 * 1024;
 /// Rows of one connection; what comes after is one row more.
 const MAX_ROWS: usize = 500;
+/// Longest text that is kept of what a peer sent, in bytes. What is cut off shows as `…`.
+const MAX_TEXT: usize = 256;
 
-/// Where a call would be routed, and by what.
+/// Where a call would be routed, and by what. Of each text at most 256 bytes are kept.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Route {
     /// The host that it has on the mesh.
@@ -79,10 +82,10 @@ impl fmt::Display for Outcomes {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Ended {
     /// Where it went.
-    pub route: Route,
+    pub route: Arc<Route>,
     /// Its status.
     pub status: u8,
-    /// The class of an exception, else empty.
+    /// The class of an exception, cut as the texts of the route are; else empty.
     pub exception: String,
 }
 
@@ -95,7 +98,7 @@ pub struct Observer {
     max_calls: usize,
     caller: Stream,
     provider: Stream,
-    rows: BTreeMap<Route, Outcomes>,
+    rows: BTreeMap<Arc<Route>, Outcomes>,
     calls: HashMap<i64, Call>,
     ended: Option<Ended>,
     events: Vec<Event>,
@@ -103,7 +106,7 @@ pub struct Observer {
 
 #[derive(Debug)]
 struct Call {
-    route: Option<Route>,
+    route: Option<Arc<Route>>,
     began: u64,
 }
 
@@ -150,19 +153,17 @@ impl Observer {
 
     /// Bytes of the caller, at `now` in milliseconds.
     pub fn seen_from_caller(&mut self, bytes: &[u8], now: u64) {
-        self.events
-            .push(Event::Count(Counter::BytesIn, bytes.len() as u64));
         self.begin(bytes);
         let mut stream = std::mem::take(&mut self.caller);
+        self.count_bytes(&stream, Counter::BytesIn, bytes);
         self.read(&mut stream, bytes, now, false);
         self.caller = stream;
     }
 
     /// Bytes of the provider.
     pub fn seen_from_provider(&mut self, bytes: &[u8], now: u64) {
-        self.events
-            .push(Event::Count(Counter::BytesOut, bytes.len() as u64));
         let mut stream = std::mem::take(&mut self.provider);
+        self.count_bytes(&stream, Counter::BytesOut, bytes);
         self.read(&mut stream, bytes, now, true);
         self.provider = stream;
     }
@@ -179,8 +180,15 @@ impl Observer {
     }
 
     /// The rows, and an empty table from here on.
-    pub fn report(&mut self) -> BTreeMap<Route, Outcomes> {
+    pub fn report(&mut self) -> BTreeMap<Arc<Route>, Outcomes> {
         std::mem::take(&mut self.rows)
+    }
+
+    /// All kinds of connections come by; only what is read as Dubbo is counted.
+    fn count_bytes(&mut self, stream: &Stream, counter: Counter, bytes: &[u8]) {
+        if matches!(stream, Stream::Dubbo { .. }) {
+            self.events.push(Event::Count(counter, bytes.len() as u64));
+        }
     }
 
     /// The caller's first bytes say what the connection is. Two are enough, and one may be all.
@@ -262,7 +270,7 @@ impl Observer {
     }
 
     fn request(&mut self, head: &FrameHead, body: &[u8], now: u64) {
-        let route = route_of(head, body);
+        let route = route_of(head, body).map(|route| self.shared(route));
         if let Some(route) = &route {
             self.row(route).calls += 1;
         }
@@ -307,22 +315,23 @@ impl Observer {
         self.ended = Some(Ended {
             route,
             status: head.status.0,
-            exception: class.map_or_else(String::new, |class| class.to_str_lossy().into_owned()),
+            exception: class.map_or_else(String::new, |class| cut(&class.to_str_lossy())),
         });
     }
 
-    fn row(&mut self, route: &Route) -> &mut Outcomes {
-        // Nearly always there is one, and nothing is copied.
-        if !self.rows.contains_key(route) {
-            let others = self.rows.len() >= MAX_ROWS;
-            let key = if others {
-                Route::default()
-            } else {
-                route.clone()
-            };
-            return self.rows.entry(key).or_default();
-        }
-        self.rows.get_mut(route).expect("it was just seen")
+    /// The route as its row has it, so that all calls of a row hold one.
+    fn shared(&self, route: Route) -> Arc<Route> {
+        let row = self.rows.get_key_value(&route);
+        row.map_or_else(|| Arc::new(route), |(route, _)| Arc::clone(route))
+    }
+
+    fn row(&mut self, route: &Arc<Route>) -> &mut Outcomes {
+        let others = self.rows.len() >= MAX_ROWS && !self.rows.contains_key(route);
+        let key = match others {
+            true => Arc::default(),
+            false => Arc::clone(route),
+        };
+        self.rows.entry(key).or_default()
     }
 }
 
@@ -352,18 +361,24 @@ fn route_of(head: &FrameHead, body: &[u8]) -> Option<Route> {
     let service: ServiceKey = target.service_key().ok()?;
     let tag = request.attachments().text("dubbo.tag");
     Some(Route {
-        host: service.host(),
-        method: request
-            .peek()
-            .effective_method()
-            .to_str_lossy()
-            .into_owned(),
-        interface: service.interface().to_owned(),
-        version: service.version().to_owned(),
-        group: service.group().to_owned(),
-        tag: tag.map_or_else(String::new, |tag| tag.to_str_lossy().into_owned()),
+        host: cut(&service.host()),
+        method: cut(&request.peek().effective_method().to_str_lossy()),
+        interface: cut(service.interface()),
+        version: cut(service.version()),
+        group: cut(service.group()),
+        tag: tag.map_or_else(String::new, |tag| cut(&tag.to_str_lossy())),
         serialization: head.serialization.to_string(),
     })
+}
+
+/// A text, or its beginning.
+fn cut(text: &str) -> String {
+    if text.len() <= MAX_TEXT {
+        return text.to_owned();
+    }
+    let ends = |at: &usize| text.is_char_boundary(*at);
+    let end = (0..=MAX_TEXT).rev().find(ends).unwrap_or_default();
+    format!("{}…", &text[..end])
 }
 
 /// A row as a line of a log: control characters of what a peer sent are escaped.

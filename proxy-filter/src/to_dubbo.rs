@@ -10,8 +10,8 @@
 //!
 //! Each request of Envoy gets one response or is reset, and what may have been executed is never
 //! answered so that Istio's default policy repeats it. Memory: one unfinished frame of the provider,
-//! head and first window of each request, long requests and responses that Envoy does not take, each up to
-//! `limits.connection_bytes`.
+//! head and first window of each request, what of requests is beyond those, up to `limits.connection_bytes`,
+//! and responses that Envoy does not take, up to twice that.
 
 use std::sync::Arc;
 
@@ -22,7 +22,7 @@ use crate::hpack::HeaderList;
 use crate::http2::{Code, Connection, Limits, Role};
 use crate::metrics::{self, Counter, Event};
 use crate::request::Call;
-use crate::translate::{Close, Credit, Intake, Millis, Taken, Unfinished};
+use crate::translate::{Close, Credit, Intake, Millis, STALLED, Taken, Unfinished};
 
 mod heartbeat;
 mod requests;
@@ -31,9 +31,6 @@ mod slots;
 
 use heartbeat::Heartbeat;
 use slots::Slots;
-
-/// How long Envoy may take nothing of a response while others wait behind it, in milliseconds.
-const STALLED: Millis = 5000;
 
 /// HTTP/2 server towards Envoy, Dubbo client towards a provider.
 #[derive(Debug)]
@@ -67,12 +64,12 @@ impl Http2ToDubbo {
             http2: Connection::new(Role::Server, limits),
             heartbeat: Heartbeat::new(config.heartbeat_ms, now),
             unfinished: Unfinished::new(config.half_frame_ms),
+            credit: Credit::new(config.limits.connection_bytes as usize),
             config,
             now,
             intake: Intake::default(),
             to_dubbo: Vec::new(),
             slots: Slots::default(),
-            credit: Credit::default(),
             full_since: None,
             events: Vec::new(),
             close: None,
@@ -156,7 +153,12 @@ impl Http2ToDubbo {
     /// When [`at`](Self::at) has something to do.
     pub fn next_deadline(&self) -> Option<Millis> {
         let full = self.full_since.map(|since| since.saturating_add(STALLED));
-        let deadlines = [self.heartbeat.deadline(), full, self.unfinished.deadline()];
+        let deadlines = [
+            self.heartbeat.deadline(),
+            full,
+            self.credit.deadline(),
+            self.unfinished.deadline(),
+        ];
         let next = deadlines.into_iter().flatten().min();
         next.filter(|_| self.close.is_none())
     }
@@ -167,14 +169,15 @@ impl Http2ToDubbo {
     }
 
     /// It is `now`: a provider that has been silent is asked whether it is there, one that leaves a frame
-    /// unfinished is waited for no longer, and responses that Envoy does not take are given up so that
-    /// others can go on.
+    /// unfinished is waited for no longer, and responses that Envoy does not take, and requests of which it
+    /// brings nothing more, are given up so that others can go on.
     pub fn at(&mut self, now: Millis) {
         self.clock(now);
         if self.close.is_some() {
             return;
         }
         self.give_up_stalled();
+        self.refuse_stalled();
         if !self.wants_dubbo() {
             self.unfinished.not_read(self.now);
         }

@@ -9,8 +9,9 @@
 //! must not know Envoy's interface, and has no clock: time is told by [`at`](DubboToHttp2::at).
 //!
 //! Every call that waits for an answer gets exactly one. Memory: one unfinished frame of the
-//! application, requests that Envoy does not take yet and long answers that are gathered, each up to
-//! `limits.connection_bytes`, and the first window of each answer. A call that nothing admits is
+//! application; requests that Envoy does not take yet, and what of answers is beyond their first windows,
+//! each up to `limits.connection_bytes`; and the first window of each answer. Who stops in the middle of a
+//! long answer is given up once others need the room. A call that nothing admits is
 //! refused with status 100; reading stops only while Envoy takes nothing at all.
 
 use std::collections::HashSet;
@@ -78,6 +79,7 @@ impl DubboToHttp2 {
         Self {
             http2: Connection::new(Role::Client, Limits::default()),
             unfinished: Unfinished::new(config.half_frame_ms),
+            credit: Credit::new(config.limits.connection_bytes as usize),
             config,
             now,
             born: now,
@@ -86,7 +88,6 @@ impl DubboToHttp2 {
             flights: Flights::default(),
             ids: HashSet::new(),
             queue: Queue::default(),
-            credit: Credit::default(),
             drain: Drain::default(),
             serialization: Serialization::HESSIAN2,
             events: Vec::new(),
@@ -186,7 +187,7 @@ impl DubboToHttp2 {
     pub fn next_deadline(&self) -> Option<Millis> {
         let half_frame = self.unfinished.deadline().filter(|_| self.close.is_none());
         let calls = [self.flights.earliest(), self.queue.earliest()];
-        let others = [self.drain.deadline(), half_frame];
+        let others = [self.credit.deadline(), self.drain.deadline(), half_frame];
         calls.into_iter().chain(others).flatten().min()
     }
 
@@ -200,8 +201,8 @@ impl DubboToHttp2 {
         self.now = self.now.max(now);
     }
 
-    /// It is `now`: calls whose time is up are ended, drains go on, and who leaves a frame unfinished is
-    /// waited for no longer.
+    /// It is `now`: calls whose time is up are ended, answers that others cannot wait for are given up,
+    /// drains go on, and who leaves a frame unfinished is waited for no longer.
     pub fn at(&mut self, now: Millis) {
         self.clock(now);
         if !self.wants_dubbo() {
@@ -212,6 +213,7 @@ impl DubboToHttp2 {
             self.close = Some(Close::HalfFrame);
         }
         self.expire();
+        self.give_up_stalled();
         self.settle();
     }
 

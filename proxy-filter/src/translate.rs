@@ -1,16 +1,17 @@
 //! What both translators share: frames out of a stream of bytes, credit for long bodies, and how a
 //! connection ends.
 
-use std::collections::VecDeque;
 use std::fmt;
 
 use crate::header::HeaderSink;
 use crate::hpack::HeaderList;
-use crate::http2::{self, StreamKey};
+use crate::http2;
 
+mod credit;
 mod intake;
 mod unfinished;
 
+pub(crate) use credit::{Credit, STALLED};
 pub(crate) use intake::{Intake, Taken};
 pub(crate) use unfinished::Unfinished;
 
@@ -57,39 +58,5 @@ impl fmt::Display for Close {
 impl HeaderSink for HeaderList {
     fn header(&mut self, name: &[u8], value: &[u8]) {
         self.push(name, value);
-    }
-}
-
-/// Room for bodies that are longer than a stream's first window: each gets credit for all of itself or
-/// waits, so those that have begun can end, and their sum is bounded.
-#[derive(Debug, Default)]
-pub(crate) struct Credit {
-    given: usize,
-    waiting: VecDeque<(StreamKey, usize)>,
-}
-
-impl Credit {
-    /// Asks for `bytes`; whoever gets them is told by [`next`](Self::next).
-    pub(crate) fn ask(&mut self, stream: StreamKey, bytes: usize) {
-        self.waiting.push_back((stream, bytes));
-    }
-
-    /// The next that gets what it asked for. One that is larger than the limit gets it alone.
-    pub(crate) fn next(&mut self, limit: usize) -> Option<(StreamKey, usize)> {
-        let (_, bytes) = *self.waiting.front()?;
-        if self.given > 0 && self.given + bytes > limit {
-            return None;
-        }
-        self.given += bytes;
-        self.waiting.pop_front()
-    }
-
-    /// What was given comes back; what was only asked for is forgotten.
-    pub(crate) fn end(&mut self, stream: StreamKey, bytes: usize) {
-        let before = self.waiting.len();
-        self.waiting.retain(|(waits, _)| *waits != stream);
-        if self.waiting.len() == before {
-            self.given = self.given.saturating_sub(bytes);
-        }
     }
 }

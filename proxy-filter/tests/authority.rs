@@ -173,6 +173,30 @@ fn what_is_never_indexed_stays_so() {
     assert_eq!(*authority.to_envoy(), frame(1, 5, 7, &fields.concat()));
 }
 
+/// Bodies are not written anew: however much of them comes with a header block, that is in order. What was
+/// taken away no longer waits.
+#[test]
+fn data_beside_header_blocks_is_not_counted_with_them() {
+    let (mut authority, mut encoder) = begun();
+    let body = frame(0, 0, 1, &[b'x'; 16_384]).repeat(400);
+    let block = frame(1, 0x5, 1, &block(&mut encoder, &CALL));
+    authority.from_client(&[&body[..], &block].concat());
+    assert_eq!(authority.closing(), None);
+    assert!(authority.to_envoy().starts_with(&body));
+    let long = [("x", "y".repeat(15_000))];
+    let long: Vec<_> = long
+        .iter()
+        .map(|(name, value)| (*name, &value[..]))
+        .collect();
+    let long = frame(1, 0x5, 3, &self::block(&mut Encoder::new(), &long));
+    for _ in 0..4 {
+        authority.to_envoy().clear();
+        authority.from_client(&long.repeat(200));
+        assert_eq!(authority.closing(), None);
+        assert!(authority.to_envoy().len() > 2_000_000);
+    }
+}
+
 /// What begins as the preface does and goes on otherwise.
 #[test]
 fn what_is_not_http2_passes() {

@@ -18,5 +18,7 @@ mod hostile;
 mod joined;
 #[path = "translators/provider.rs"]
 mod provider;
+#[path = "translators/stalled.rs"]
+mod stalled;
 #[path = "translators/times.rs"]
 mod times;

@@ -121,33 +121,47 @@ impl Numbers {
     }
 }
 
-/// What one of them sends, and whether it is reset behind that.
-fn harm(kind: u64, numbers: &mut Numbers) -> (Vec<u8>, bool) {
+/// What becomes of a connection that means harm.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    /// It is reset.
+    Reset,
+    /// It is left as it is; who is told what was wrong, or was answered, may stay.
+    Left,
+    /// It is left in the middle of a frame: Envoy has to close it.
+    Half,
+}
+
+/// What one of them sends, and what it does then.
+fn harm(kind: u64, numbers: &mut Numbers) -> (Vec<u8>, End) {
     let argument = "x".repeat(numbers.next(3000) as usize);
     let call = Call::new(GREETER, "greet", &argument).frame(7);
     let part =
         |numbers: &mut Numbers| call[..2 + numbers.next(call.len() as u64 - 2) as usize].to_vec();
     match kind {
         // Garbage, from the first byte and behind a call.
-        0 => (numbers.bytes(200), false),
-        1 => ([b"\xda\xbb".to_vec(), numbers.bytes(300)].concat(), false),
-        2 => ([call, numbers.bytes(300)].concat(), false),
+        0 => (numbers.bytes(200), End::Left),
+        1 => (
+            [b"\xda\xbb".to_vec(), numbers.bytes(300)].concat(),
+            End::Left,
+        ),
+        2 => ([call, numbers.bytes(300)].concat(), End::Left),
         // Half frames, left so or reset.
-        3 => (part(numbers), false),
-        4 => (part(numbers), true),
+        3 => (part(numbers), End::Half),
+        4 => (part(numbers), End::Reset),
         // Bodies that are not what their heads say: of some lengths, and longer than anybody takes.
         5 => {
             let mut bad = call;
             let body = bad.len() - 16;
             (0..body.min(40)).for_each(|at| bad[16 + at] = numbers.next(256) as u8);
-            (bad, false)
+            (bad, End::Left)
         }
         6 => (
             [&call[..12], b"\x7f\xff\xff\xff", &numbers.bytes(900)[..]].concat(),
-            false,
+            End::Half,
         ),
         // Calls whose callers are gone.
-        7 => (call.repeat(3), true),
+        7 => (call.repeat(3), End::Reset),
         // HTTP/2 that is none.
         _ => (
             [
@@ -155,7 +169,7 @@ fn harm(kind: u64, numbers: &mut Numbers) -> (Vec<u8>, bool) {
                 numbers.bytes(100),
             ]
             .concat(),
-            false,
+            End::Left,
         ),
     }
 }
@@ -202,15 +216,15 @@ fn ten_thousand_hostile_connections_cost_nobody_a_call() {
                 if n == HOSTILE / 5 {
                     first = resident(&envoy);
                 }
-                let (bytes, reset) = harm(numbers.next(9), &mut numbers);
+                let (bytes, end) = harm(numbers.next(9), &mut numbers);
                 let mut stream = TcpStream::connect("127.0.0.1:20880").await.unwrap();
                 // Envoy may have closed before all is out.
                 let _ = stream.write_all(&bytes).await;
-                if reset {
+                if end == End::Reset {
                     stream.set_zero_linger().unwrap();
                     drop(stream);
                 } else {
-                    open.push_back(stream);
+                    open.push_back((stream, end));
                 }
                 if open.len() > OPEN {
                     open.pop_front();
@@ -233,13 +247,18 @@ fn ten_thousand_hostile_connections_cost_nobody_a_call() {
                 caller.await.unwrap();
             }
             assert!(last < first + GROWTH, "{first} KiB, then {last} KiB");
-            // Half frames go by themselves, whoever of them is still there.
+            // Half frames go by themselves, all of those that are still there.
             let mut half = [0; 64 * 1024];
-            for stream in &mut open {
+            let left = (open.iter_mut()).filter(|(_, end)| *end == End::Half);
+            let mut closed = 0;
+            for (stream, _) in left {
                 let ends =
                     async { while !matches!(stream.read(&mut half).await, Ok(0) | Err(_)) {} };
-                let _ = tokio::time::timeout(Duration::from_millis(10), ends).await;
+                let ends = tokio::time::timeout(SOON, ends).await;
+                assert!(ends.is_ok(), "{way:?}: half a frame is waited for");
+                closed += 1;
             }
+            assert!(closed > OPEN / 10, "{closed} of {OPEN}");
             drop(open);
             for name in [
                 "dubbo.connections.active",

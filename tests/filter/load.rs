@@ -1,13 +1,16 @@
 //! Many calls at a time, on one connection of the caller's.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use support::{Call, Deed, Methods, WireConsumer, WireProvider, isolated};
+use support::{Call, Deed, Methods, WireConsumer, WireProvider, isolated, wait_until};
 
-use super::{GREETER, WAYS, Way, answered, caller, envoy, metric};
+use super::{GREETER, SOON, WAYS, Way, answered, caller, envoy, metric};
 
 const CALLS: usize = 500;
+/// After so long who stopped would be given up.
+const STALLED: Duration = Duration::from_secs(5);
 
 #[test]
 fn five_hundred_calls_at_once_on_one_connection() {
@@ -126,6 +129,59 @@ fn a_stalled_provider_holds_up_its_own_calls_alone() {
                     "{way:?}"
                 );
             }
+            envoy.stop().await;
+        }
+    });
+}
+
+/// Nor do two that send the beginnings of long answers and stop, however much that is.
+#[test]
+fn answers_that_stop_half_way_hold_up_no_others() {
+    const LONG: usize = 8_000_000;
+    isolated(async || {
+        let stopped = Arc::new(AtomicUsize::new(0));
+        let begun = Arc::clone(&stopped);
+        let begin: Methods = Arc::new(move |_, _| {
+            begun.fetch_add(1, Ordering::Relaxed);
+            Deed::Begin(3_000_000, Box::new(Deed::Return("x".repeat(LONG))))
+        });
+        let _first = WireProvider::start(20881, Arc::clone(&begin)).await;
+        let _second = WireProvider::start(20883, begin).await;
+        let long: Methods = Arc::new(|_, length| Deed::Return("y".repeat(length.parse().unwrap())));
+        let _third = WireProvider::start(20882, long).await;
+        for way in WAYS {
+            let mut bootstrap = caller(way);
+            let cluster = super::cluster(way, "v1", &[20881, 20883]);
+            super::set(&mut bootstrap, "/static_resources/clusters/0", cluster);
+            let envoy = envoy(&bootstrap).start().await;
+            let consumer = Arc::new(WireConsumer::connect(20880).await);
+            stopped.store(0, Ordering::Relaxed);
+            for _ in 0..2 {
+                let consumer = Arc::clone(&consumer);
+                tokio::spawn(
+                    async move { consumer.call(&Call::new(GREETER, "greet", "Ann")).await },
+                );
+            }
+            // Over the bridge all that came is in the caller's half; the socket's waits for the rest.
+            let held = if way == Way::Bridge { 6_000_000 } else { 0 };
+            metric(&envoy, "dubbo.buffered_bytes", held).await;
+            wait_until("both have begun", SOON, async || {
+                match stopped.load(Ordering::Relaxed) {
+                    2 => Ok(()),
+                    begun => Err(begun.to_string()),
+                }
+            })
+            .await;
+            for length in [200_000, LONG] {
+                let call = Call::new(GREETER, "greet", &length.to_string()).with("region", "gray");
+                let answer = tokio::time::timeout(STALLED, consumer.call(&call)).await;
+                let text = answer
+                    .expect("nobody waits for those that stopped")
+                    .unwrap()
+                    .text;
+                assert!(text == "y".repeat(length), "{way:?}: {}", text.len());
+            }
+            metric(&envoy, "dubbo.requests.active", 2).await;
             envoy.stop().await;
         }
     });

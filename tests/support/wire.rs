@@ -254,6 +254,8 @@ pub enum Deed {
     Throw(String, String),
     /// Does the other thing after this time.
     After(Duration, Box<Self>),
+    /// Sends so many bytes of the answer and no more.
+    Begin(usize, Box<Self>),
     /// Sends these bytes first, then does the other thing, in one write.
     Glued(Vec<u8>, Box<Self>),
     /// Does the other thing, with the first bytes behind it in one write, and the second ones after the time.
@@ -366,10 +368,15 @@ async fn carry_out(
     answers: mpsc::UnboundedSender<Option<Vec<u8>>>,
 ) {
     let (mut before, mut behind) = (Vec::new(), (Vec::new(), Duration::ZERO, Vec::new()));
+    let mut most = usize::MAX;
     loop {
         deed = match deed {
             Deed::After(time, next) => {
                 tokio::time::sleep(time).await;
+                *next
+            }
+            Deed::Begin(bytes, next) => {
+                most = bytes;
                 *next
             }
             Deed::Glued(bytes, next) => {
@@ -384,12 +391,13 @@ async fn carry_out(
             Deed::Close => return drop(answers.send(None)),
             answer => {
                 let reply = Reply::to(&head, Some(Text::new("2.0.2"))).expect("Hessian2");
-                let bytes = match answer {
+                let mut bytes = match answer {
                     Deed::Return(text) => reply.string(&text),
                     Deed::Fail(status, text) => reply.error(dubbo_codec::Status(status), &text),
                     Deed::Throw(class, text) => reply.exception(&class, &text),
                     _ => return,
                 };
+                bytes.truncate(most);
                 if head.two_way {
                     before.extend(bytes);
                 }

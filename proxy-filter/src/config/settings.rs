@@ -157,7 +157,7 @@ pub const SETTINGS: [Setting; 22] = [
     Setting {
         name: "limits.connection_bytes",
         default: "16777216",
-        meaning: "bytes held for one connection",
+        meaning: "bytes of calls that wait for Envoy to take them, and as many of long answers; see below for what a connection holds besides",
         set: |c, v| value::number(&mut c.limits.connection_bytes, v, 1..=u32::MAX),
     },
     Setting {

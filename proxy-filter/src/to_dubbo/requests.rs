@@ -11,7 +11,7 @@ use dubbo_codec::{Frame, FrameHead, FrameKind, set_request_id};
 
 use super::Http2ToDubbo;
 use crate::hpack::HeaderList;
-use crate::http2::{Code, Event as Http2Event, Limits, StreamKey};
+use crate::http2::{Code, Event as Http2Event, StreamKey};
 use crate::metrics::Counter;
 use crate::request::{self, Call, Refusal};
 use crate::response;
@@ -54,8 +54,8 @@ impl Http2ToDubbo {
         }
     }
 
-    /// Once the head of a frame has come its length is known: what of it is beyond the first window is
-    /// asked for as a whole. `None` in an error: it is no frame.
+    /// Once the head of a frame has come its length is known; what of it is beyond the first window needs
+    /// credit. `None` in an error: it is no frame.
     fn measure(&mut self, stream: StreamKey) -> Result<(), Option<Refusal>> {
         let Some(slot) = self.slots.get(stream) else {
             return Ok(());
@@ -68,23 +68,31 @@ impl Http2ToDubbo {
             head.check(&self.config.frames)
                 .map_err(|_| Some(Refusal::too_long(&head, limit)))?;
             slot.length = head.frame_len();
-            let window = Limits::default().initial_window as usize;
-            slot.credit = slot.length.saturating_sub(window);
-            if slot.credit > 0 {
-                self.credit.ask(stream, slot.credit);
-            }
+            self.credit
+                .begin(stream, slot.length, slot.body.len(), self.now);
         }
-        match slot.body.len() > slot.length {
-            true => Err(None),
-            false => Ok(()),
+        if slot.body.len() > slot.length {
+            return Err(None);
         }
+        self.credit.came(stream, slot.body.len(), self.now);
+        Ok(())
     }
 
     /// Gives credit to long requests, as far as their sum allows.
     pub(super) fn give_credit(&mut self) {
-        let limit = self.config.limits.connection_bytes as usize;
-        while let Some((stream, bytes)) = self.credit.next(limit) {
+        while let Some((stream, bytes)) = self.credit.next(self.now) {
             self.http2.release(stream, bytes);
+        }
+    }
+
+    /// Answers requests that stopped half-way and have the room that others need. The provider has
+    /// nothing of them.
+    pub(super) fn refuse_stalled(&mut self) {
+        while let Some(stream) = self.credit.stalled(self.now) {
+            self.count(Counter::RequestsRefused);
+            let text = "dubbo-mesh: the rest of the call did not come, and others need its room";
+            self.answer_text(stream, b"408", text);
+            self.give_credit();
         }
     }
 
@@ -128,7 +136,7 @@ impl Http2ToDubbo {
         if call.two_way() {
             self.slots.set_sent(stream, id, call);
         }
-        self.release_credit(stream);
+        self.credit.end(stream);
         Ok(call)
     }
 
@@ -167,16 +175,7 @@ impl Http2ToDubbo {
 
     /// A request is over, or nobody waits for it any longer.
     pub(super) fn forget(&mut self, stream: StreamKey) {
-        self.release_credit(stream);
+        self.credit.end(stream);
         self.slots.end(stream);
-    }
-
-    fn release_credit(&mut self, stream: StreamKey) {
-        if let Some(slot) = self.slots.get(stream)
-            && slot.credit > 0
-        {
-            let credit = std::mem::take(&mut slot.credit);
-            self.credit.end(stream, credit);
-        }
     }
 }

@@ -23,8 +23,6 @@ pub(super) struct Slot {
     pub(super) body: Vec<u8>,
     /// Length of the frame that the body is; 0 until its head has come.
     pub(super) length: usize,
-    /// Credit that was asked for beyond the first window.
-    pub(super) credit: usize,
     /// The provider has it and owes an answer under this id; 0 before that.
     id: i64,
     /// What an answer of our own needs.
@@ -125,24 +123,22 @@ impl Slots {
         }
     }
 
-    /// Forgets a request; returns the credit that it had asked for.
-    pub(super) fn end(&mut self, stream: StreamKey) -> usize {
+    /// Forgets a request.
+    pub(super) fn end(&mut self, stream: StreamKey) {
         let Some(slot) = self.get(stream) else {
-            return 0;
+            return;
         };
-        let (was_sent, credit) = (slot.id != 0, slot.credit);
+        let was_sent = slot.id != 0;
         let held = slot.headers.size() + slot.body.len();
         slot.stream = None;
         slot.id = 0;
         slot.call = None;
         slot.length = 0;
-        slot.credit = 0;
         slot.headers.clear();
         slot.body.clear();
         slot.body.shrink_to(KEPT_OF_CALL);
         self.held -= held;
         self.sent -= usize::from(was_sent);
-        credit
     }
 
     /// Bytes of requests that have not come whole.

@@ -11,7 +11,7 @@ use dubbo_codec::{FrameHead, Status, set_request_id};
 
 use super::DubboToHttp2;
 use super::flights::Flight;
-use crate::http2::{Code, Event as Http2Event, Limits, StreamKey};
+use crate::http2::{Code, Event as Http2Event, StreamKey};
 use crate::metrics::{Counter, Event, Histogram};
 use crate::names;
 use crate::response;
@@ -77,8 +77,8 @@ impl DubboToHttp2 {
         }
     }
 
-    /// Once the head of an answer has come its length is known: what of it is beyond the first window
-    /// is asked for as a whole. An answer that cannot become a frame of this length is given up.
+    /// Once the head of an answer has come its length is known; what of it is beyond the first window
+    /// needs credit. An answer that cannot become a frame of this length is given up.
     fn measure(&mut self, stream: StreamKey) -> Result<(), &'static str> {
         let Some(flight) = self.flights.get(stream) else {
             return Ok(());
@@ -91,23 +91,29 @@ impl DubboToHttp2 {
             head.check(&self.config.frames)
                 .map_err(|_| "dubbo-mesh: the answer is longer than frames may be here")?;
             answer.length = head.frame_len();
-            let window = Limits::default().initial_window as usize;
-            answer.credit = answer.length.saturating_sub(window);
-            if answer.credit > 0 {
-                self.credit.ask(stream, answer.credit);
-            }
+            self.credit
+                .begin(stream, answer.length, answer.body.len(), self.now);
         }
-        match answer.body.len() > answer.length {
-            true => Err("dubbo-mesh: the answer has bytes behind its frame"),
-            false => Ok(()),
+        if answer.body.len() > answer.length {
+            return Err("dubbo-mesh: the answer has bytes behind its frame");
         }
+        self.credit.came(stream, answer.body.len(), self.now);
+        Ok(())
     }
 
     /// Gives credit to long answers, as far as their sum allows.
     pub(super) fn give_credit(&mut self) {
-        let limit = self.config.limits.connection_bytes as usize;
-        while let Some((stream, bytes)) = self.credit.next(limit) {
+        while let Some((stream, bytes)) = self.credit.next(self.now) {
             self.http2.release(stream, bytes);
+        }
+    }
+
+    /// Ends the calls whose answers stopped half-way and have the room that others need.
+    pub(super) fn give_up_stalled(&mut self) {
+        while let Some(stream) = self.credit.stalled(self.now) {
+            let text = "dubbo-mesh: the rest of the answer did not come, and others need its room";
+            self.fail(stream, Status::SERVER_TIMEOUT, text);
+            self.give_credit();
         }
     }
 
@@ -195,9 +201,7 @@ impl DubboToHttp2 {
     fn end(&mut self, stream: StreamKey) -> Option<Flight> {
         let flight = self.flights.end(stream)?;
         self.forget(&flight.call);
-        if flight.answer.credit > 0 {
-            self.credit.end(stream, flight.answer.credit);
-        }
+        self.credit.end(stream);
         Some(flight)
     }
 

@@ -17,8 +17,6 @@ pub(super) struct Answer {
     pub(super) body: Vec<u8>,
     /// Length of the frame that the body is; 0 until its head has come.
     pub(super) length: usize,
-    /// Credit that was asked for beyond the first window, in bytes.
-    pub(super) credit: usize,
 }
 
 /// A call that has a stream.
