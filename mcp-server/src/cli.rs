@@ -101,7 +101,7 @@ Example:
   $ dubbo-mesh check --config dubbo-mesh.yaml
   dubbo-mesh.yaml: ok; registries: zookeeper://zk1:2181,zk2:2181/dubbo; listen: 127.0.0.1:18848
 
-Exit status: 0 it can be served, 2 it cannot, or could not be read (or a bad command line).";
+Exit status: 0 the file is right, 2 it is not, or could not be read (or a bad command line).";
 
 const DECODE: &str = "\
 Input, told by its first bytes: Dubbo2 frames one after the other, or a capture, pcap or pcapng
