@@ -79,7 +79,7 @@ Registries:
 
 const SERVE: &str = with_registries!(
     "\
-Ends on SIGTERM or SIGINT: readiness goes away, streams end with UNAVAILABLE, so that istiod
+Ends on SIGTERM, SIGINT or SIGHUP: readiness goes away, streams end with UNAVAILABLE, so that istiod
 reconnects, and open connections get a few seconds.
 
 Exit status: 0 after a signal, 1 when something stopped working, 2 for a bad command line or
@@ -95,7 +95,8 @@ Exit status: 0 done, 1 something was refused and --strict was given, 2 a registr
 );
 
 const CHECK: &str = "\
-Reads the file alone: no registry is asked and no port is opened. Mistakes go to standard error.
+Reads the file alone: no registry is asked and no port is opened. Mistakes go to standard error; what is
+right but has no effect is a note behind the line that says so.
 
 Example:
   $ dubbo-mesh check --config dubbo-mesh.yaml
