@@ -235,7 +235,7 @@ impl fmt::Display for What {
 }
 
 /// How much of what a peer says is believed. The defaults admit what Java peers send with theirs.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {
     /// Longest body of a frame, in bytes. Default 8 MiB, Dubbo's `payload`.

@@ -1,12 +1,7 @@
 //! Dubbo2 frames: the 16-byte head.
 //!
-//! This file owns the head's layout (Dubbo's `ExchangeCodec`) and must not know what a body means.
-//!
-//! ```text
-//!  0     2      3       4            12          16
-//!  da bb flags  status  request id   body length  body ...
-//!        80 request  40 two-way  20 event  1f serialization
-//! ```
+//! This file owns the head's layout (Dubbo's `ExchangeCodec`) and must not know what a body means. The
+//! picture is at [`FrameHead`].
 
 use crate::error::{Error, ErrorKind, Limit, Limits, What};
 use crate::serialization::Serialization;
@@ -18,6 +13,12 @@ const FLAG_TWO_WAY: u8 = 0x40;
 const FLAG_EVENT: u8 = 0x20;
 
 /// The head of a frame: everything that the first 16 bytes say.
+///
+/// ```text
+///  0     2      3       4            12          16
+///  da bb flags  status  request id   body length  body ...
+///        80 request  40 two-way  20 event  1f serialization
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FrameHead {
     /// Request or response.

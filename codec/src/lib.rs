@@ -5,7 +5,49 @@
 //!                                          3 ns        interface,     offsets     every value
 //!                                                      method         of all
 //! ```
-//! Each step costs more than the one before it and is taken only if it is needed.
+//! Each step costs more than the one before it and is taken only if it is needed: [`Sniff`] tells Dubbo
+//! from what shares its port, [`Splitter`] streams bodies and [`Assembler`] gathers whole frames,
+//! [`FrameHead`] is the first 16 bytes, [`RequestPeek`] says from a prefix what is called, [`Request`] and
+//! [`Response`] find all parts of a body, and [`hessian2::decode`] and [`jsonb::decode`] make values of them.
+//! The other way, [`Request::patch`] changes a request in place, and [`Reply`] answers one. Errors are
+//! values with an offset, and [`Error::advice`] says what a proxy may do about one.
+//!
+//! # A proxy
+//!
+//! ```
+//! use dubbo_codec::{Assembler, Limits, Reply, Request, RequestEdit, Status};
+//!
+//! // submit("Ann") of com.acme.Orders 1.0.0 in the group gray, in Hessian 2.
+//! let received = b"\xda\xbb\xc2\0\0\0\0\0\0\0\0\x07\0\0\0\x47\
+//!     \x052.0.2\x0fcom.acme.Orders\x051.0.0\x06submit\x12Ljava/lang/String;\x03Ann\
+//!     H\x05group\x04grayZ";
+//!
+//! let limits = Limits::default();
+//! let mut assembler = Assembler::new(limits);
+//! for mut chunk in received.chunks(40) {
+//!     while let Some(frame) = assembler.next(&mut chunk)? {
+//!         let head = frame.head();
+//!         let request = Request::parse(head, frame.body(), &limits)?;
+//!         let host = request.target().service_key()?.host();
+//!         assert_eq!(host, "v1-0-0.g-gray.com.acme.orders.dubbo");
+//!
+//!         // On to a provider, with one more attachment: every other byte stays.
+//!         let mut edit = RequestEdit::new();
+//!         edit.set("dubbo.tag", "gray");
+//!         let patch = request.patch(head, &edit, &limits)?;
+//!         assert_eq!(patch.frame_len(), received.len() + "_dubbo.tag_gray".len());
+//!
+//!         // Or an answer of the proxy's own, if the caller waits for one.
+//!         if head.two_way {
+//!             let reply = Reply::to(head, Some(request.peek().dubbo_version))?;
+//!             let answer = reply.error(Status::SERVER_ERROR, "no provider");
+//!             assert_eq!(answer[..4], [0xda, 0xbb, 0x02, 80]);
+//!         }
+//!     }
+//! }
+//! assert_eq!(assembler.held(), 0);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 //!
 //! # Features
 //!

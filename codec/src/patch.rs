@@ -1,9 +1,7 @@
 //! Changing a request in place: attachments, and the body's path and version.
 //!
-//! ```text
-//! original   head | strings ... | arguments ................ | attachments .... Z
-//! patched    head'| strings .. s'| arguments (never copied)  | attachments .. a' Z
-//! ```
+//! The picture is at [`Patch`].
+//!
 //! A patch is a list of splices over the original bytes, so nothing else changes and a patch of
 //! nothing is the original. Attachments come last and references point backwards, hence adding never
 //! renumbers anything. Removing a list, map, object or the definition of a class, type or symbol would
@@ -85,6 +83,11 @@ impl Default for RequestEdit<'_> {
 }
 
 /// A request frame with changes: new bytes and ranges of the old ones, in order.
+///
+/// ```text
+/// original   head | strings ... | arguments ................ | attachments .... Z
+/// patched    head'| strings .. s'| arguments (never copied)  | attachments .. a' Z
+/// ```
 #[derive(Clone, Debug)]
 pub struct Patch<'a> {
     head: [u8; FrameHead::LEN],
@@ -143,10 +146,12 @@ impl<'a> Patch<'a> {
 impl<'a> Request<'a> {
     /// Works out an edit. `head` is the request's head; its length is replaced.
     ///
-    /// Fails if the frame would be longer than `limits` allow, if the serialization is one that is
-    /// only read here, or if what is removed is what a
-    /// fastjson2 path elsewhere in the attachments may point at
-    /// ([`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported)); the request is unchanged then.
+    /// Fails, and leaves the request as it is, if the frame would be longer than `limits` allow, and with
+    /// [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported) if
+    ///
+    /// - the serialization is one that is only read here: fastjson, gson, jackson, MessagePack, Protobuf,
+    ///   Protobuf as JSON. Hessian 2 and fastjson2 can be changed;
+    /// - what is removed is what a fastjson2 path elsewhere in the attachments may point at.
     pub fn patch(
         &self,
         head: &FrameHead,

@@ -19,6 +19,9 @@ use crate::text::Text;
 const PROTOCOL_VERSION: &str = "2.0.2";
 
 /// Makes whole response frames to one request.
+///
+/// They are made for whoever asks: where [`FrameHead::two_way`] is false the caller waits for none, and
+/// none is to be sent.
 #[derive(Clone, Copy, Debug)]
 pub struct Reply {
     request: FrameHead,
@@ -31,8 +34,19 @@ impl Reply {
     /// [`RequestPeek`](crate::RequestPeek); `None` if that could not be read: then results are
     /// written without attachments, which every consumer reads.
     ///
-    /// Fails with [`ErrorKind::Unsupported`](crate::ErrorKind) for a serialization that this crate
-    /// does not write.
+    /// Fails with [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported) for a serialization that this
+    /// crate does not write: any but Hessian 2 and fastjson2. An [`error`](Self::error) can then be
+    /// told in Hessian 2, in which consumers read errors whatever they wrote themselves; a value cannot:
+    ///
+    /// ```
+    /// # use dubbo_codec::{FrameHead, Reply, Serialization, Status};
+    /// # let head = FrameHead::parse(b"\xda\xbb\xc8\0\0\0\0\0\0\0\0\x07\0\0\0\0")?.expect("16 bytes");
+    /// assert!(Reply::to(&head, None).is_err()); // Kryo
+    /// let readable = FrameHead { serialization: Serialization::HESSIAN2, ..head };
+    /// let answer = Reply::to(&readable, None)?.error(Status::BAD_REQUEST, "no Kryo here");
+    /// # assert_eq!(answer[..4], [0xda, 0xbb, 0x02, 40]);
+    /// # Ok::<(), dubbo_codec::Error>(())
+    /// ```
     pub fn to(request: &FrameHead, dubbo_version: Option<Text<'_>>) -> Result<Self, Error> {
         let format = Format::of(request.serialization, &[])?.written()?;
         let attachments = dubbo_version.is_some_and(knows_response_attachments);

@@ -1,10 +1,7 @@
 //! Requests: what is called, with what, and which provider would answer.
 //!
-//! ```text
-//! body    dubbo version, service, version, method, parameter types | arguments | attachments
-//! peek    ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^   from a prefix of the body
-//! request ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^ offsets
-//! ```
+//! The picture is at [`Request`].
+//!
 //! Source: `DubboCodec.encodeRequestData` and `DecodeableRpcInvocation.decode`. Stricter than Java:
 //! the strings must be strings (Java turns numbers into text), only the service version may be null,
 //! and the parameter types must be whole descriptors.
@@ -60,7 +57,13 @@ impl RequestIndex {
     }
 }
 
-/// A whole request, borrowed.
+/// A whole request, borrowed: what it begins with, and where everything else is.
+///
+/// ```text
+/// body    dubbo version, service, version, method, parameter types | arguments | attachments
+/// peek    ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^   from a prefix of the body
+/// request ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^ offsets
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request<'a> {
     body: &'a [u8],

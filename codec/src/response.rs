@@ -1,9 +1,7 @@
 //! Responses: how a call ended.
 //!
-//! ```text
-//! status 20     flag | value or exception | attachments       0 exception  1 value  2 null
-//! other status  message                                       3, 4, 5: the same with attachments
-//! ```
+//! The picture is at [`Response`].
+//!
 //! Source: `DubboCodec.encodeResponseData` and `DecodeableRpcResult.decode`. The serialization of an
 //! error reply need not be the request's: 3.x providers answer in their own default.
 
@@ -18,6 +16,11 @@ use crate::status::Status;
 use crate::text::Text;
 
 /// A whole response that is no event, borrowed.
+///
+/// ```text
+/// status 20     flag | value or exception | attachments       0 exception  1 value  2 null
+/// other status  message                                       3, 4, 5: the same with attachments
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Response<'a> {
     body: &'a [u8],

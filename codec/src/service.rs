@@ -1,10 +1,6 @@
 //! The identity of a Dubbo service and the one name it has on the mesh.
 //!
-//! ```text
-//! interface com.acme.Orders, group gray, version 1.0.0
-//!   Display  gray/com.acme.Orders:1.0.0                      Dubbo's own form
-//!   host()   v1-0-0.g-gray.com.acme.orders.dubbo             ServiceEntry.hosts and :authority
-//! ```
+//! The picture is at [`ServiceKey`].
 //!
 //! The adapter writes `host()` into ServiceEntry.hosts and the filter sends it as `:authority`, so
 //! it is formed here and nowhere else; `fixtures/service-hosts.tsv` holds both sides to it.
@@ -25,6 +21,12 @@ const MAX_HOST: usize = 253;
 const HASH_LEN: usize = 9;
 
 /// Interface, group and version: what Dubbo calls the service key.
+///
+/// ```text
+/// interface com.acme.Orders, group gray, version 1.0.0
+///   Display  gray/com.acme.Orders:1.0.0                      Dubbo's own form
+///   host()   v1-0-0.g-gray.com.acme.orders.dubbo             ServiceEntry.hosts and :authority
+/// ```
 ///
 /// The empty group and the versions `""` and `0.0.0` mean "none", as they do to Dubbo; the
 /// constructor normalises both to `""`.

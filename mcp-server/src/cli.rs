@@ -49,6 +49,7 @@ pub enum Command {
     #[command(after_long_help = CONVERT)]
     Convert(Convert),
     /// Checks a configuration file and reports errors with line and column
+    #[command(after_long_help = CHECK)]
     Check(Check),
     /// Shows what Dubbo frames say: of a packet capture, of recorded bytes, of a hex dump
     #[command(after_long_help = DECODE)]
@@ -58,7 +59,11 @@ pub enum Command {
     Plan(Plan),
 }
 
-const SERVE: &str = "\
+/// What stands at `--registry`, and then what the command has to say besides.
+macro_rules! with_registries {
+    ($rest:literal) => {
+        concat!(
+            "\
 Registries:
   zookeeper://[user:password@]host[:2181][,host…][/root]   root: /dubbo if none is given
       ?backup=host:port,…    more servers, as Dubbo writes it
@@ -66,17 +71,38 @@ Registries:
       &session-timeout=30s   &audit-interval=60s   &tls=true   &password-file=PATH …
   file:providers.yaml        a YAML list of provider URLs, read again when it changes
 
+",
+            $rest
+        )
+    };
+}
+
+const SERVE: &str = with_registries!(
+    "\
 Ends on SIGTERM, SIGINT or SIGHUP: readiness goes away, streams end with UNAVAILABLE, so that istiod
 reconnects, and open connections get a few seconds.
 
 Exit status: 0 after a signal, 1 when something stopped working, 2 for a bad command line or
-configuration.";
+configuration."
+);
 
-const CONVERT: &str = "\
+const CONVERT: &str = with_registries!(
+    "\
 ServiceEntries go to standard output, what is refused and why to standard error.
 
 Exit status: 0 done, 1 something was refused and --strict was given, 2 a registry could not be read
-(or a bad command line or configuration).";
+(or a bad command line or configuration)."
+);
+
+const CHECK: &str = "\
+Reads the file alone: no registry is asked and no port is opened. Mistakes go to standard error; what is
+right but has no effect is a note behind the line that says so.
+
+Example:
+  $ dubbo-mesh check --config dubbo-mesh.yaml
+  dubbo-mesh.yaml: ok; registries: zookeeper://zk1:2181,zk2:2181/dubbo; listen: 127.0.0.1:18848
+
+Exit status: 0 the file is right, 2 it is not, or could not be read (or a bad command line).";
 
 const DECODE: &str = "\
 Input, told by its first bytes: Dubbo2 frames one after the other, or a capture, pcap or pcapng
@@ -84,8 +110,8 @@ Input, told by its first bytes: Dubbo2 frames one after the other, or a capture,
 order, responses are matched with their requests by id, and what is not Dubbo is named once.
 
 Bodies in hessian2, fastjson2, fastjson, gson, jackson and msgpack are read. Values are shown as
-JSON: $class names a Java class, $ref the n-th list, map or object of the body counted from 0, $bytes
-and $date are what JSON has no word for.
+JSON, with $bytes and $date for what JSON has no word for. $class names a Java class, $ref the n-th
+list, map or object of the body, counted from 0.
 
 Examples:
   What is called on this host, now:
@@ -104,7 +130,8 @@ after it is shown again as soon as a frame begins.
 Exit status: 0 everything was decoded, 1 something was broken, or missing from the capture, 2 the
 input could not be read (or a bad command line).";
 
-const PLAN: &str = "\
+const PLAN: &str = with_registries!(
+    "\
 Reads the registries once, consumers and rules too, and writes nowhere. For each port: what sidecars
 get, whose calls would change and why, how to switch, and how to switch back.
 
@@ -120,7 +147,8 @@ Examples:
     dubbo-mesh plan --config dubbo-mesh.yaml --output json --all
 
 Exit status: 0 calls of today would be answered as before, 1 some would change, 2 something could
-not be read (or a bad command line or configuration).";
+not be read (or a bad command line or configuration)."
+);
 
 /// Registries and the file, which every command that reads registries has.
 #[derive(Debug, Args)]

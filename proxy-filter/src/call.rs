@@ -106,7 +106,7 @@ impl Exchange {
             id,
             headers: Kept::default(),
             request: Request::Gathering(Vec::new()),
-            splitter: Splitter::new(config.frames.clone()),
+            splitter: Splitter::new(config.frames),
             incoming: Incoming::Skipped,
             answer: Answer::Waiting,
             connection: Connection::Stays,

@@ -226,9 +226,22 @@ fn reason(http_status: u16, body: &[u8]) -> String {
         .filter(|w| !w.is_empty())
         .collect();
     let text: String = words.join(" ").chars().take(REASON_CHARS).collect();
-    match &*text {
-        "" => format!("dubbo-mesh: HTTP status {http_status}"),
-        text => format!("dubbo-mesh: HTTP status {http_status}: {text}"),
+    match (&*text, meaning(http_status, &text)) {
+        ("", "") => format!("dubbo-mesh: HTTP status {http_status}"),
+        (text, "") => format!("dubbo-mesh: HTTP status {http_status}: {text}"),
+        ("", meaning) => format!("dubbo-mesh: HTTP status {http_status}: {meaning}"),
+        (text, meaning) => format!("dubbo-mesh: HTTP status {http_status}: {text} ({meaning})"),
+    }
+}
+
+/// What Envoy means where it says no more than this, for whoever reads it in an application's log. The
+/// call itself is not known here any more, and its log line stands beside the exception.
+fn meaning(http_status: u16, text: &str) -> &'static str {
+    match (http_status, text) {
+        (404, "") => "no route takes this call",
+        (503, "") => "the cluster of the route is not there",
+        (503, "no healthy upstream") => "no provider is known, or all are ejected",
+        _ => "",
     }
 }
 

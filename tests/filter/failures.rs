@@ -61,7 +61,8 @@ fn what_has_no_route_or_is_forbidden_is_told_so() {
                 .call(&Call::new("com.acme.Unknown", "greet", "Ann"))
                 .await
                 .unwrap();
-            assert_eq!(unknown.status, 60, "{unknown:?}");
+            let text = "dubbo-mesh: HTTP status 404: no route takes this call";
+            assert_eq!(Ok(unknown), ended(60, text));
             assert_eq!(consumer.call(&call("greet")).await, answered("Ann from v1"));
             let calls = lines(&envoy, "call ", 3).await;
             let expected = [

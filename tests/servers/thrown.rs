@@ -100,7 +100,7 @@ async fn answer_calls(
     answer: &(impl Fn(&Reply) -> Vec<u8> + Send + Sync),
 ) {
     let limits = Limits::default();
-    let mut assembler = Assembler::new(limits.clone());
+    let mut assembler = Assembler::new(limits);
     let mut buffer = [0; 4096];
     while let Ok(len @ 1..) = stream.read(&mut buffer).await {
         let mut chunk = &buffer[..len];

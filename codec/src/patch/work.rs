@@ -215,7 +215,7 @@ impl Work<'_, '_> {
         let (limits, request) = (
             &Limits {
                 four_byte_utf8: true,
-                ..self.limits.clone()
+                ..*self.limits
             },
             self.request,
         );

@@ -64,7 +64,25 @@ fn local_replies_of_envoy_are_told_to_the_caller() {
                 503,
                 &b"no healthy upstream"[..],
                 80,
-                "dubbo-mesh: HTTP status 503: no healthy upstream",
+                "dubbo-mesh: HTTP status 503: no healthy upstream (no provider is known, or all are ejected)",
+            ),
+            (
+                503,
+                b"",
+                80,
+                "dubbo-mesh: HTTP status 503: the cluster of the route is not there",
+            ),
+            (
+                503,
+                b"fault filter abort",
+                80,
+                "dubbo-mesh: HTTP status 503: fault filter abort",
+            ),
+            (
+                404,
+                b"fault filter abort",
+                60,
+                "dubbo-mesh: HTTP status 404: fault filter abort",
             ),
             (
                 403,
@@ -72,7 +90,13 @@ fn local_replies_of_envoy_are_told_to_the_caller() {
                 40,
                 "dubbo-mesh: HTTP status 403: RBAC: access denied",
             ),
-            (404, b"", 60, "dubbo-mesh: HTTP status 404"),
+            (
+                404,
+                b"",
+                60,
+                "dubbo-mesh: HTTP status 404: no route takes this call",
+            ),
+            (301, b"", 80, "dubbo-mesh: HTTP status 301"),
             (
                 504,
                 b"upstream request timeout",
