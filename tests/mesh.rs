@@ -14,6 +14,7 @@ mod living;
 mod matrix;
 mod members;
 mod picked;
+mod production;
 mod pushes;
 mod routed;
 mod scale;

@@ -1,0 +1,98 @@
+//! The provider's half comes first, then the chain of HTTP; and until then, and whatever istiod makes of
+//! the port, calls go on.
+
+use support::{Call, DubboVersion, WireConsumer, isolated, pod, service_of_pod};
+
+use super::super::traffic::carried;
+use super::super::{becomes, complaints};
+use super::{GREETING, Settings, Sidecars, keep_pages};
+
+const PROVIDERS: &str = "{providers: [{ports: [20880], namespaces: [pay]}]}";
+/// The cluster to the application, on a port that istiod knows.
+const KNOWN: &str = "inbound|20880||";
+
+/// What istiod knows of the provider's port, whatever its Kubernetes Service says.
+fn sidecar(port: u16, protocol: &str) -> String {
+    format!(
+        "
+apiVersion: networking.istio.io/v1
+kind: Sidecar
+metadata: {{name: provider, namespace: pay}}
+spec:
+  workloadSelector: {{labels: {{app: provider}}}}
+  ingress: [{{port: {{number: {port}, protocol: {protocol}, name: it}}, defaultEndpoint: \"0.0.0.0:{port}\"}}]
+  egress: [{{hosts: [\"*/*\"]}}]
+"
+    )
+}
+
+/// The chains of the port at the provider's: the last filter of each.
+async fn chains(mesh: &Sidecars) -> Result<Vec<String>, String> {
+    let dump = mesh.provider.envoy.page("/config_dump").await?;
+    let dump: serde_json::Value = serde_json::from_str(&dump).map_err(|error| error.to_string())?;
+    let sections = dump["configs"].as_array().into_iter().flatten();
+    let listeners = sections.flat_map(|section| section["dynamic_listeners"].as_array());
+    let chains = listeners
+        .flatten()
+        .flat_map(|it| it["active_state"]["listener"]["filter_chains"].as_array())
+        .flatten()
+        .filter(|chain| chain["filter_chain_match"]["destination_port"] == 20880);
+    let last = |chain: &serde_json::Value| {
+        let filters = chain["filters"].as_array()?;
+        let name = filters.last()?["name"].as_str()?;
+        Some(name.rsplit('.').next()?.to_owned())
+    };
+    let mut last: Vec<_> = chains.filter_map(last).collect();
+    last.sort();
+    last.dedup();
+    Ok(last)
+}
+
+#[test]
+fn calls_go_on_whatever_istiod_takes_the_port_for() {
+    isolated(async || {
+        let address = "10.77.0.2".parse().unwrap();
+        let mut objects = pod("provider", "pay", address);
+        // As such Services usually are: no word of what is spoken there.
+        objects.extend(service_of_pod("provider", "pay", address, &[20880], ""));
+        let mesh = Sidecars::start(Settings {
+            filter: PROVIDERS,
+            objects,
+            provider_has_module: true,
+            ..Settings::default()
+        })
+        .await;
+        let (http, tcp) = ("http_connection_manager", "tcp_proxy");
+        let mut inside = 0;
+        for (name, resources, expected) in [
+            (
+                "a Service without a protocol",
+                String::new(),
+                &[http, tcp][..],
+            ),
+            ("a port of TCP", sidecar(20880, "TCP"), &[tcp]),
+            ("a port that nobody knows", sidecar(20990, "TCP"), &[]),
+            ("a port of HTTP/2", sidecar(20880, "HTTP2"), &[http]),
+        ] {
+            mesh.apply(&resources);
+            let last: Vec<_> = expected.iter().map(ToString::to_string).collect();
+            becomes(name, last, async || chains(&mesh).await).await;
+            // In mutual TLS, and in plain text.
+            let mut caller = mesh.caller.calling(DubboVersion::V3_3).await;
+            assert_eq!(caller.call("greet World").await, GREETING, "{name}");
+            let stranger = WireConsumer::connect_to(mesh.provider.dubbo()).await;
+            let greet = Call::new("com.acme.Greeter", "greet", "World");
+            let answer = stranger.call(&greet).await;
+            keep_pages(&mesh).await;
+            assert_eq!(answer.map(|answer| answer.status), Ok(20), "{name}");
+            // Calls are told apart where that is asked for, and nowhere else.
+            inside += if expected == [http] { 2 } else { 0 };
+            assert_eq!(
+                carried(&mesh.provider.envoy, KNOWN, "rq_total").await,
+                inside,
+                "{name}"
+            );
+        }
+        assert_eq!(complaints(&mesh.istiod), [""; 0]);
+    });
+}
