@@ -48,13 +48,23 @@ async fn chains(mesh: &Sidecars) -> Result<Vec<String>, String> {
     Ok(last)
 }
 
+/// The provider's Service as such Services usually are: no word of what is spoken there. Not headless,
+/// since callers would be given a listener of TCP at the pod's address.
+fn undeclared() -> Vec<serde_json::Value> {
+    let address = "10.77.0.2".parse().unwrap();
+    let mut objects = pod("provider", "pay", address);
+    let mut service = service_of_pod("provider", "pay", address, &[20880], "");
+    let spec = &mut service[0]["spec"];
+    spec["clusterIP"] = "10.96.0.20".into();
+    spec["clusterIPs"] = ["10.96.0.20"].into();
+    objects.extend(service);
+    objects
+}
+
 #[test]
 fn calls_go_on_whatever_istiod_takes_the_port_for() {
     isolated(async || {
-        let address = "10.77.0.2".parse().unwrap();
-        let mut objects = pod("provider", "pay", address);
-        // As such Services usually are: no word of what is spoken there.
-        objects.extend(service_of_pod("provider", "pay", address, &[20880], ""));
+        let objects = undeclared();
         let mesh = Sidecars::start(Settings {
             filter: PROVIDERS,
             objects,
@@ -79,11 +89,12 @@ fn calls_go_on_whatever_istiod_takes_the_port_for() {
             becomes(name, last, async || chains(&mesh).await).await;
             // In mutual TLS, and in plain text.
             let mut caller = mesh.caller.calling(DubboVersion::V3_3).await;
-            assert_eq!(caller.call("greet World").await, GREETING, "{name}");
+            let in_tls = caller.call("greet World").await;
             let stranger = WireConsumer::connect_to(mesh.provider.dubbo()).await;
             let greet = Call::new("com.acme.Greeter", "greet", "World");
             let answer = stranger.call(&greet).await;
             keep_pages(&mesh).await;
+            assert_eq!(in_tls, GREETING, "{name}");
             assert_eq!(answer.map(|answer| answer.status), Ok(20), "{name}");
             // Calls are told apart where that is asked for, and nowhere else.
             inside += if expected == [http] { 2 } else { 0 };
