@@ -11,6 +11,16 @@ const PROVIDERS: &str = "{providers: [{ports: [20880], namespaces: [pay]}]}";
 /// The cluster to the application, on a port that istiod knows.
 const KNOWN: &str = "inbound|20880||";
 
+/// Each call of the caller's on a connection of its own: one that is open keeps its chain.
+const APART: &str = "
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {name: apart, namespace: shop}
+spec:
+  host: com.acme.greeter.dubbo
+  trafficPolicy: {connectionPool: {http: {maxRequestsPerConnection: 1}}}
+---";
+
 /// What istiod knows of the provider's port, whatever its Kubernetes Service says.
 fn sidecar(port: u16, protocol: &str) -> String {
     format!(
@@ -67,6 +77,7 @@ fn calls_go_on_whatever_istiod_takes_the_port_for() {
         let objects = undeclared();
         let mesh = Sidecars::start(Settings {
             filter: PROVIDERS,
+            resources: APART,
             objects,
             provider_has_module: true,
             ..Settings::default()
@@ -84,7 +95,7 @@ fn calls_go_on_whatever_istiod_takes_the_port_for() {
             ("a port that nobody knows", sidecar(20990, "TCP"), &[]),
             ("a port of HTTP/2", sidecar(20880, "HTTP2"), &[http]),
         ] {
-            mesh.apply(&resources);
+            mesh.apply(&format!("{APART}{resources}"));
             let last: Vec<_> = expected.iter().map(ToString::to_string).collect();
             becomes(name, last, async || chains(&mesh).await).await;
             // In mutual TLS, and in plain text.
