@@ -1,12 +1,14 @@
 //! The provider's half comes first, then the chain of HTTP; and until then, and whatever istiod makes of
 //! the port, calls go on.
 
-use support::{Call, DubboVersion, WireConsumer, isolated, pod, service_of_pod};
+use support::{Call, WireConsumer, isolated, pod, service_of_pod};
 
 use super::super::traffic::carried;
 use super::super::{becomes, complaints};
-use super::{GREETING, Settings, Sidecars, keep_pages};
+use super::{Settings, Sidecars, keep_pages};
 
+/// What the provider answers.
+const GREETING: &str = "hello World from greeter";
 const PROVIDERS: &str = "{providers: [{ports: [20880], namespaces: [pay]}]}";
 /// The cluster to the application, on a port that istiod knows.
 const KNOWN: &str = "inbound|20880||";
@@ -83,6 +85,9 @@ fn calls_go_on_whatever_istiod_takes_the_port_for() {
             ..Settings::default()
         })
         .await;
+        // It has no connection of its own to the provider, only to its sidecar.
+        let caller = WireConsumer::connect_from(&mesh.caller.network, mesh.provider.dubbo());
+        let greet = Call::new("com.acme.Greeter", "greet", "World");
         let (http, tcp) = ("http_connection_manager", "tcp_proxy");
         let mut inside = 0;
         for (name, resources, expected) in [
@@ -99,14 +104,13 @@ fn calls_go_on_whatever_istiod_takes_the_port_for() {
             let last: Vec<_> = expected.iter().map(ToString::to_string).collect();
             becomes(name, last, async || chains(&mesh).await).await;
             // In mutual TLS, and in plain text.
-            let mut caller = mesh.caller.calling(DubboVersion::V3_3).await;
-            let in_tls = caller.call("greet World").await;
-            let stranger = WireConsumer::connect_to(mesh.provider.dubbo()).await;
-            let greet = Call::new("com.acme.Greeter", "greet", "World");
-            let answer = stranger.call(&greet).await;
+            let in_tls = caller.call(&greet).await;
+            let in_plain = mesh.provider.plainly("greet", "World").await;
             keep_pages(&mesh).await;
-            assert_eq!(in_tls, GREETING, "{name}");
-            assert_eq!(answer.map(|answer| answer.status), Ok(20), "{name}");
+            for answer in [in_tls, in_plain] {
+                let answer = answer.unwrap_or_else(|error| panic!("{name}: {error}"));
+                assert_eq!((answer.status, &*answer.text), (20, GREETING), "{name}");
+            }
             // Calls are told apart where that is asked for, and nowhere else.
             inside += if expected == [http] { 2 } else { 0 };
             assert_eq!(
