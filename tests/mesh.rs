@@ -15,6 +15,7 @@ mod living;
 mod matrix;
 mod members;
 mod picked;
+mod production;
 mod pushes;
 mod routed;
 mod scale;

@@ -19,6 +19,7 @@ use dubbo_codec::ServiceKey;
 use dubbo_registry::catalog::{Catalog, Update};
 use dubbo_registry::event::{Event, Rejection};
 use dubbo_registry::mesh::Mesh;
+use dubbo_registry::provider::Identity;
 use dubbo_registry::removal::Time;
 use dubbo_registry::resource::{Change, Refusal, Resource, envoy_filter};
 use dubbo_registry::services::{Changes, Services};
@@ -63,6 +64,8 @@ pub struct Outcome {
     pub left: usize,
     /// What is refused is something else now, be it by what went.
     pub refusals_changed: bool,
+    /// Hosts whose providers of unknown identity are others now, and who they are.
+    pub unidentified: Vec<(Arc<str>, Vec<Identity>)>,
     /// The host names to be resolved now, if they are others than before.
     pub names: Option<BTreeSet<Arc<str>>>,
 }
@@ -95,6 +98,11 @@ impl Adapter {
     /// Every provider that is refused now.
     pub fn refused(&self) -> impl Iterator<Item = &Refusal> {
         self.catalog.refused()
+    }
+
+    /// Every host whose callers do not check who answers, and the providers that this is due to.
+    pub fn unidentified(&self) -> impl ExactSizeIterator<Item = (&Arc<str>, &Vec<Identity>)> {
+        self.catalog.unidentified()
     }
 
     /// Takes in what a registry says.
@@ -177,6 +185,7 @@ impl Outcome {
         self.changes.extend(update.changes);
         self.refused.extend(update.refused);
         self.refusals_changed |= update.refusals_changed;
+        self.unidentified.extend(update.unidentified);
         self.moves
             .extend(update.moves.into_iter().filter(|m| m.from.is_some()));
     }

@@ -1,5 +1,5 @@
 //! What operators and probes ask over HTTP: `/livez`, `/readyz`, `/metrics`, `/clients`,
-//! `/registries`, `/refused`.
+//! `/registries`, `/refused`, `/unidentified`.
 //!
 //! Owns: paths and formats. Must not know: how the answers come about. It shows no secrets and
 //! changes nothing, but names clients: keep the port to those who operate the process.
@@ -50,7 +50,7 @@ pub struct Admin {
 }
 
 /// What there is to ask, for those who ask for something else.
-const PATHS: &str = "/livez /readyz /metrics /clients /registries /refused\n";
+const PATHS: &str = "/livez /readyz /metrics /clients /registries /refused /unidentified\n";
 
 type Answer = Response<Full<Bytes>>;
 
@@ -109,6 +109,7 @@ impl Admin {
             "/clients" => self.clients(),
             "/registries" => json(&self.status.borrow().registries),
             "/refused" => json(&self.status.borrow().refused),
+            "/unidentified" => json(&self.status.borrow().unidentified),
             _ => text(StatusCode::NOT_FOUND, PATHS),
         }
     }

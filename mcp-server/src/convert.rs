@@ -47,7 +47,17 @@ pub async fn run(
     for warning in manifests.iter().flat_map(Manifest::warnings) {
         writeln!(report, "warning: {warning}").map_err(written)?;
     }
-    let refused = Status::of(&adapter).refused;
+    let status = Status::of(&adapter);
+    for host in &status.unidentified {
+        let providers = host.providers.join(", ");
+        writeln!(
+            report,
+            "warning: {}: {}: {providers}",
+            host.host, host.reason
+        )
+        .map_err(written)?;
+    }
+    let refused = status.refused;
     for provider in &refused {
         let word = if provider.fault {
             "refused"

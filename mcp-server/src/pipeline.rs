@@ -131,7 +131,11 @@ impl Pipeline {
         if let Some(names) = outcome.names.take() {
             self.out.names.send_replace(names);
         }
-        if outcome.refusals_changed {
+        if !outcome.unidentified.is_empty() {
+            let hosts = self.adapter.unidentified().len();
+            self.out.telemetry.unidentified(&outcome, hosts);
+        }
+        if outcome.refusals_changed || !outcome.unidentified.is_empty() {
             self.status_soon();
         }
         let (snapshot, counts) = self.snapshot.with(outcome.changes);

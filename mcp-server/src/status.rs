@@ -1,10 +1,13 @@
 //! The registries as people see them: the state of each, and every provider that is not published,
 //! with the reason.
 
+use std::sync::Arc;
+
 use serde::Serialize;
 use tokio::time::Instant;
 
 use dubbo_registry::event::SourceState;
+use dubbo_registry::provider::Identity;
 
 use crate::adapter::Adapter;
 use crate::line::one_line;
@@ -19,6 +22,8 @@ pub struct Status {
     pub registries: Vec<Registry>,
     /// Each provider that is not published.
     pub refused: Vec<Refused>,
+    /// Each host whose providers could be anybody.
+    pub unidentified: Vec<Unidentified>,
 }
 
 /// One registry.
@@ -43,6 +48,21 @@ pub struct Refused {
     /// Whether somebody should do something about it.
     pub fault: bool,
 }
+
+/// One host whose callers do not check the identity of its providers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Unidentified {
+    /// The host.
+    pub host: String,
+    /// What that is, and what to do.
+    pub reason: &'static str,
+    /// The providers that this is due to.
+    pub providers: Vec<String>,
+}
+
+/// What it is that callers of such a host do not check, and what to do.
+const UNIDENTIFIED: &str = "callers take any workload of the mesh for a provider: `workloads` says of these \
+     providers that they are in the mesh, and not who they are (`identity`)";
 
 impl Status {
     /// The account of now.
@@ -76,8 +96,19 @@ impl Status {
             told: Some(Instant::now()),
             registries: registries.collect(),
             refused,
+            unidentified: unidentified(adapter),
         }
     }
+}
+
+/// Each host whose providers are not checked.
+fn unidentified(adapter: &Adapter) -> Vec<Unidentified> {
+    let of_host = |(host, providers): (&Arc<str>, &Vec<Identity>)| Unidentified {
+        host: host.to_string(),
+        reason: UNIDENTIFIED,
+        providers: providers.iter().map(one_line).collect(),
+    };
+    adapter.unidentified().map(of_host).collect()
 }
 
 /// One word for a state.

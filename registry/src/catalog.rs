@@ -21,6 +21,7 @@ use dubbo_codec::ServiceKey;
 use self::host::{Dirty, Host};
 use crate::mesh::Mesh;
 use crate::parallel;
+use crate::provider::Identity;
 use crate::removal::Time;
 use crate::resource::{Change, Reason, Refusal};
 use crate::services::Services;
@@ -52,6 +53,8 @@ pub struct Catalog {
     hosts: HashMap<Arc<str>, Host>,
     vips: Vips,
     refused: BTreeMap<Arc<ServiceKey>, Vec<Refusal>>,
+    /// By host: providers of unknown identity, which put out the check of all others.
+    unidentified: BTreeMap<Arc<str>, Vec<Identity>>,
     wakes: BTreeSet<(Time, Arc<str>)>,
 }
 
@@ -66,6 +69,8 @@ pub struct Update {
     pub refused: Vec<Refusal>,
     /// The set of refusals is another one, be it by some that went.
     pub refusals_changed: bool,
+    /// Hosts whose providers of unknown identity are others now, and who they are.
+    pub unidentified: Vec<(Arc<str>, Vec<Identity>)>,
 }
 
 impl Catalog {
@@ -77,6 +82,7 @@ impl Catalog {
             holds,
             hosts: HashMap::new(),
             refused: BTreeMap::new(),
+            unidentified: BTreeMap::new(),
             wakes: BTreeSet::new(),
         }
     }
@@ -151,6 +157,11 @@ impl Catalog {
         self.refused.values().flatten()
     }
 
+    /// Every host whose providers are not checked, since the identity of these is not known.
+    pub fn unidentified(&self) -> impl ExactSizeIterator<Item = (&Arc<str>, &Vec<Identity>)> {
+        self.unidentified.iter()
+    }
+
     /// Takes note that a service wants its host, or does so no more. True if refusals went with it.
     fn claim(&mut self, name: &Arc<str>, key: &Arc<ServiceKey>, wanted: bool) -> bool {
         let host = self.hosts.entry(name.clone()).or_default();
@@ -177,6 +188,7 @@ impl Catalog {
             if let (Some(key), Some(rendered)) = (host.shown.clone(), rendered) {
                 host.note_ports(&rendered.ports, now);
                 self.refuse(&key, rendered.refused, update);
+                self.identify(&name, rendered.unidentified, update);
                 update.changes.extend(host.publish(rendered.resources));
             }
             self.refuse_losers(&name, &host, services, update);
@@ -244,6 +256,19 @@ impl Catalog {
             self.refused.remove(key);
         } else {
             self.refused.insert(key.clone(), refused);
+        }
+    }
+
+    fn identify(&mut self, host: &Arc<str>, unknown: Vec<Identity>, update: &mut Update) {
+        let old = self.unidentified.get(host).map_or(&[][..], Vec::as_slice);
+        if *old == *unknown {
+            return;
+        }
+        update.unidentified.push((host.clone(), unknown.clone()));
+        if unknown.is_empty() {
+            self.unidentified.remove(host);
+        } else {
+            self.unidentified.insert(host.clone(), unknown);
         }
     }
 

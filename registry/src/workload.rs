@@ -52,6 +52,8 @@ pub struct Facts {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Workloads {
     rules: Vec<Rule>,
+    /// Whether some rule says an identity.
+    identifies: bool,
     /// Rules whose every range is a single address, by address: an export of ten thousand pods must
     /// not be searched for each endpoint.
     by_address: HashMap<IpAddr, Vec<usize>>,
@@ -76,8 +78,15 @@ impl Workloads {
                 workloads.ranged.push(index);
             }
         }
+        workloads.identifies = rules.iter().any(|rule| rule.identity.is_some());
         workloads.rules = rules;
         workloads
+    }
+
+    /// Whether the rules speak of identities at all. Where they do, a provider whose identity they do
+    /// not know has been forgotten.
+    pub fn identifies(&self) -> bool {
+        self.identifies
     }
 
     /// Whether the rules say that an application's workload at `ip` is in the mesh, or is not.

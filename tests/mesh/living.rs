@@ -8,7 +8,6 @@
 
 mod away;
 mod mixed;
-mod production;
 mod switch;
 
 use std::cell::Cell;

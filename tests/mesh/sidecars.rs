@@ -6,6 +6,7 @@
 //! shop     10.77.0.1                            10.77.0.2             pay
 //! ```
 
+mod chains;
 mod changes;
 mod policy;
 mod tls;

@@ -86,6 +86,22 @@ impl EnvoySettings {
         settings.node_address(name, namespace, IpAddr::V4(Ipv4Addr::new(10, 0, 0, 9)))
     }
 
+    /// At this address, as its node says, and in the mode that redirection needs. Without a network of
+    /// its own nothing reaches it there.
+    ///
+    /// # Panics
+    /// If it was not made by [`sidecar`](Self::sidecar).
+    #[must_use]
+    pub fn at(self, address: Ipv4Addr) -> Self {
+        let name = self.name.clone();
+        let kubernetes = self.bootstrap["node"]["metadata"]["NAMESPACE"]
+            .as_str()
+            .expect("a sidecar")
+            .to_owned();
+        self.node_address(&name, &kubernetes, IpAddr::V4(address))
+            .metadata("INTERCEPTION_MODE", Value::String("REDIRECT".to_owned()))
+    }
+
     fn node_address(mut self, name: &str, namespace: &str, address: IpAddr) -> Self {
         let id = format!("sidecar~{address}~{name}.{namespace}~{namespace}.svc.cluster.local");
         self.bootstrap["node"]["id"] = Value::String(id);
@@ -192,13 +208,7 @@ impl EnvoySettings {
     pub fn inside(mut self, namespace: &Namespace) -> Self {
         self.namespace = Some(namespace.clone());
         self.user = Some(SIDECAR_USER);
-        let name = self.name.clone();
-        let kubernetes = self.bootstrap["node"]["metadata"]["NAMESPACE"]
-            .as_str()
-            .expect("a sidecar")
-            .to_owned();
-        self.node_address(&name, &kubernetes, IpAddr::V4(namespace.address()))
-            .metadata("INTERCEPTION_MODE", Value::String("REDIRECT".to_owned()))
+        self.at(namespace.address())
     }
 
     /// Starts it and waits until its admin pages answer; for a sidecar that is

@@ -34,7 +34,8 @@ pub fn pod(name: &str, namespace: &str, address: Ipv4Addr) -> Vec<Value> {
     ]
 }
 
-/// The headless Service of that pod, with ports of this protocol, and its endpoint.
+/// The headless Service of that pod, with ports of this `appProtocol` (none if it is empty), and its
+/// endpoint.
 #[must_use]
 pub fn service_of_pod(
     name: &str,
@@ -45,7 +46,11 @@ pub fn service_of_pod(
 ) -> Vec<Value> {
     let open = |port: &u16| {
         let name = format!("dubbo-{port}");
-        json!({"name": name, "port": port, "protocol": "TCP", "appProtocol": protocol})
+        let mut open = json!({"name": name, "port": port, "protocol": "TCP"});
+        if !protocol.is_empty() {
+            open["appProtocol"] = json!(protocol);
+        }
+        open
     };
     let with_target = |port: &u16| {
         let mut service_port = open(port);

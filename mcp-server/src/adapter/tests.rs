@@ -247,3 +247,27 @@ fn clusters_that_are_found_by_host_come_and_go_with_their_service() {
     gone.changes.sort_by(|a, b| a.name.cmp(&b.name));
     assert_eq!(names(&gone), [(entry, false), (clusters, false)]);
 }
+
+/// One provider that `workloads` forgot puts out the check of the others, which is said when it begins and
+/// when it ends.
+#[test]
+fn providers_of_unknown_identity_are_told() {
+    let text = "workloads:\n- {cidrs: [10.0.0.0/24], inMesh: true}\n- {cidrs: [10.0.0.1], identity: spiffe://td/ns/shop/sa/orders}\n";
+    let mut config = Config::from_text(text).unwrap();
+    config.registries = vec!["file:a".parse().unwrap()];
+    let mut adapter = Adapter::new(&config);
+    let forgotten = "dubbo://10.0.0.2:20880/com.acme.Orders";
+    read(&mut adapter, &config, "file:a", &[ORDERS, forgotten]);
+    let id = Provider::parse_standalone(forgotten, &config.reading)
+        .unwrap()
+        .id;
+    let host: Arc<str> = "com.acme.orders.dubbo".into();
+    let outcome = adapter.outcome(at(0));
+    assert_eq!(outcome.unidentified, [(host.clone(), vec![id.clone()])]);
+    let known: Vec<_> = adapter.unidentified().collect();
+    assert_eq!(known, [(&host, &vec![id])]);
+    adapter.event(says("file:a", set(&config, &[ORDERS])), at(1));
+    assert_eq!(adapter.outcome(at(1)), Outcome::default());
+    assert_eq!(adapter.outcome(at(1001)).unidentified, [(host, vec![])]);
+    assert_eq!(adapter.unidentified().len(), 0);
+}

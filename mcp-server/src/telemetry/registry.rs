@@ -19,6 +19,7 @@ pub(super) struct Metrics {
     arrived: Counter,
     left: Counter,
     moved: Counter,
+    unidentified: Gauge,
 }
 
 impl Metrics {
@@ -38,6 +39,8 @@ impl Metrics {
         registry.register("providers_left", "Providers that left", new.left.clone());
         let help = "Virtual addresses that had to move to another host";
         registry.register("vip_moves", help, new.moved.clone());
+        let help = "Services whose callers do not check who answers, since a provider's identity is unknown";
+        registry.register("services_unidentified", help, new.unidentified.clone());
         new
     }
 }
@@ -72,6 +75,21 @@ impl Telemetry {
                 false
             }
             _ => false,
+        }
+    }
+
+    /// The providers of unknown identity are others now, and this is the number of their services.
+    pub fn unidentified(&self, outcome: &Outcome, services: usize) {
+        let services = i64::try_from(services).unwrap_or(i64::MAX);
+        self.0.registry.unidentified.set(services);
+        for (host, providers) in &outcome.unidentified {
+            match providers.first() {
+                Some(first) => tracing::warn!(
+                    %host, unknown = providers.len(), first = %one_line(first),
+                    "callers do not check who answers: `workloads` has no identity of a provider in the mesh"
+                ),
+                None => tracing::info!(%host, "no provider's identity is unknown any more"),
+            }
         }
     }
 

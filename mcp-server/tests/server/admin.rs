@@ -4,7 +4,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use dubbo_mcp_server::admin::Admin;
-use serde_json::Value;
+use dubbo_mcp_server::status::{Status, Unidentified};
+use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -39,17 +40,32 @@ async fn get(address: SocketAddr, path: &str) -> (u16, String) {
 async fn it_tells_life_readiness_metrics_and_clients() {
     let server = Running::with(None).await;
     let listener = Admin::bind(([127, 0, 0, 1], 0).into()).await.unwrap();
+    let status = Status {
+        unidentified: vec![Unidentified {
+            host: "com.acme.orders.dubbo".to_owned(),
+            reason: "because",
+            providers: vec!["dubbo://10.0.0.2:20880/com.acme.Orders".to_owned()],
+        }],
+        ..Status::default()
+    };
     let address = listener.local_addr().unwrap();
     let admin = Admin {
         metrics: Arc::clone(&server.metrics),
         telemetry: server.telemetry.clone(),
         published: server.publish.subscribe(),
-        status: tokio::sync::watch::channel(Arc::default()).1,
+        status: tokio::sync::watch::channel(Arc::new(status)).1,
         stop: server.stop.subscribe(),
     };
     let admin = tokio::spawn(admin.run(listener));
 
     assert_eq!(get(address, "/livez").await.0, 200);
+    let unidentified: Value = serde_json::from_str(&get(address, "/unidentified").await.1).unwrap();
+    let expected = json!([{
+        "host": "com.acme.orders.dubbo",
+        "reason": "because",
+        "providers": ["dubbo://10.0.0.2:20880/com.acme.Orders"],
+    }]);
+    assert_eq!(unidentified, expected);
     assert_eq!(get(address, "/readyz").await.0, 503);
     assert_eq!(get(address, "/nothing").await.0, 404);
     assert_eq!(

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use dubbo_codec::ServiceKey;
 
 use crate::mesh::Mesh;
-use crate::provider::Protocol;
+use crate::provider::{Identity, Protocol};
 use crate::removal::Time;
 use crate::resource::service_entry::{self, Ports, Service};
 use crate::resource::{Change, Kind, Refusal, Resource, envoy_filter, tag_routes};
@@ -47,6 +47,7 @@ pub(super) struct Rendered {
     pub(super) resources: Vec<Resource>,
     pub(super) ports: Ports,
     pub(super) refused: Vec<Refusal>,
+    pub(super) unidentified: Vec<Identity>,
 }
 
 impl Dirty {
@@ -78,6 +79,7 @@ impl Dirty {
             resources,
             ports: rendered.ports,
             refused,
+            unidentified: rendered.unidentified,
         })
     }
 

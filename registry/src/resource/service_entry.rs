@@ -27,7 +27,7 @@ use super::{Object, annotations, label, validate};
 use crate::mesh::{IstioProtocol, Mesh};
 use crate::ports::Mode;
 use crate::proto::{Location, Resolution, ServiceEntry, ServicePort, WorkloadEntry};
-use crate::provider::{Protocol, Provider};
+use crate::provider::{Identity, Protocol, Provider};
 
 /// Heaviest endpoint. Envoy adds the weights of a service up in 32 bits, and refuses all its
 /// endpoints if they do not fit: 4,294 of these do, of more endpoints each may weigh less.
@@ -75,6 +75,9 @@ pub struct Rendered {
     pub ports: Ports,
     /// Providers that are left out.
     pub refused: Vec<Refusal>,
+    /// Providers in the mesh whose identity is not known though those of others are: as long as there is
+    /// one, callers do not ask who any provider of the service is.
+    pub unidentified: Vec<Identity>,
 }
 
 /// The name of the entry of `protocol`, without the namespace.
@@ -91,7 +94,8 @@ pub fn render(service: Service<'_>, mesh: &Mesh) -> Rendered {
         rendered.ports.insert(protocol.clone(), numbers);
     }
     let export_to = export_to(service.key, &sorted.ports, mesh);
-    let identities = identities(sorted.members.values().flatten(), mesh);
+    let (identities, unidentified) = identities(sorted.members.values().flatten(), mesh);
+    rendered.unidentified = unidentified;
     for (protocol, numbers) in &sorted.ports {
         let ports = service_ports(protocol, numbers, mesh);
         let members = sorted.members.get(protocol).map_or(&[][..], Vec::as_slice);
@@ -157,21 +161,33 @@ fn istio_protocol(protocol: &Protocol, number: u16, mesh: &Mesh) -> IstioProtoco
 
 /// The names that the certificates of a service's providers may have, whatever their protocol: to
 /// istiod the entries of a host are one service. None if one provider's is not known, since it would
-/// be refused. Not told for each endpoint (`serviceAccount`): there istiod takes the entry's namespace
-/// for the account's (`convertWorkloadEntryToWorkloadInstance`).
-fn identities<'a>(members: impl Iterator<Item = &'a &'a Member>, mesh: &Mesh) -> Vec<String> {
-    let facts = members.map(|member| {
-        let application = &member.provider.application;
-        mesh.workloads.facts(member.ip, application)
-    });
-    let names: BTreeSet<_> = facts
-        .filter(|facts| facts.in_mesh)
-        .map(|facts| facts.identity)
-        .collect();
-    if names.contains("") {
-        return Vec::new();
+/// be refused; and those whose are not. Not told for each endpoint (`serviceAccount`): there istiod takes
+/// the entry's namespace for the account's (`convertWorkloadEntryToWorkloadInstance`).
+fn identities<'a>(
+    members: impl Iterator<Item = &'a &'a Member>,
+    mesh: &Mesh,
+) -> (Vec<String>, Vec<Identity>) {
+    let mut names = BTreeSet::new();
+    let mut unknown = BTreeSet::new();
+    if !mesh.workloads.identifies() {
+        return (Vec::new(), Vec::new());
     }
-    names.iter().map(ToString::to_string).collect()
+    for member in members {
+        let Provider {
+            id, application, ..
+        } = &*member.provider;
+        let facts = mesh.workloads.facts(member.ip, application);
+        if facts.in_mesh && facts.identity.is_empty() {
+            unknown.insert(id);
+        } else if facts.in_mesh {
+            names.insert(facts.identity);
+        }
+    }
+    let names = match unknown.is_empty() {
+        true => names.iter().map(ToString::to_string).collect(),
+        false => Vec::new(),
+    };
+    (names, unknown.into_iter().cloned().collect())
 }
 
 fn endpoints(

@@ -27,6 +27,8 @@ const BLOCK_ALL: &str = "block_all";
 const HCM: &str = "envoy.filters.network.http_connection_manager";
 const ROUTER: &str = "envoy.filters.http.router";
 const TCP_PROXY: &str = "envoy.filters.network.tcp_proxy";
+/// istiod's cluster for inbound ports that it does not know: where the connection was going.
+const INBOUND_PASSTHROUGH: &str = "InboundPassthroughCluster";
 
 /// The patches of one object, all for proxies that have the module.
 pub(super) struct Patches<'a> {
@@ -166,20 +168,32 @@ impl<'a> Patches<'a> {
         );
     }
 
-    /// A provider's inbound chain of this port, where istiod made it an HTTP one, and its cluster.
+    /// A provider's inbound chains of this port and their cluster. Those that istiod made TCP ones, all
+    /// or some of them, keep away from the cluster, which lets nothing but HTTP out as Dubbo: they go
+    /// the way of ports that istiod does not know.
     pub(super) fn provider(&mut self, port: u16) {
-        let listener = ListenerMatch {
-            port_number: port.into(),
-            filter_chain: Some(chain(HCM, None)),
-            name: "virtualInbound".into(),
-        };
-        self.add(
-            PatchContext::SidecarInbound,
-            ApplyTo::NetworkFilter,
-            Some(ObjectTypes::Listener(listener)),
-            Operation::InsertBefore,
-            self.network_filter("dubbo_to_http2", &self.installation.options),
-        );
+        let options = &self.installation.options;
+        for (filter, operation, value) in [
+            (
+                HCM,
+                Operation::InsertBefore,
+                self.network_filter("dubbo_to_http2", options),
+            ),
+            (TCP_PROXY, Operation::Merge, passed_through()),
+        ] {
+            let listener = ListenerMatch {
+                port_number: port.into(),
+                filter_chain: Some(chain(filter, None)),
+                name: "virtualInbound".into(),
+            };
+            self.add(
+                PatchContext::SidecarInbound,
+                ApplyTo::NetworkFilter,
+                Some(ObjectTypes::Listener(listener)),
+                operation,
+                value,
+            );
+        }
         self.speaks_dubbo(PatchContext::SidecarInbound, port, "");
     }
 
@@ -357,6 +371,16 @@ fn chain(filter: &str, sub_filter: Option<&str>) -> FilterChainMatch {
             sub_filter: sub_filter.map(|name| SubFilterMatch { name: name.into() }),
         }),
     }
+}
+
+/// A chain of TCP goes to where its connection was going.
+fn passed_through() -> Option<Map<String, Value>> {
+    let message = "envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy";
+    let config = object(json!({"cluster": INBOUND_PASSTHROUGH}));
+    Some(object(json!({
+        "name": TCP_PROXY,
+        "typed_config": typed(message, config),
+    })))
 }
 
 /// Calls of ours go to the address that the SDK has dialled.

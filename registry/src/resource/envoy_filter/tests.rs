@@ -106,6 +106,7 @@ fn bridge() -> Value {
 }
 
 const HCM: &str = "envoy.filters.network.http_connection_manager";
+const TCP_PROXY: &str = "envoy.filters.network.tcp_proxy";
 
 #[test]
 fn a_callers_port_is_sniffed_translated_and_goes_out_as_dubbo() {
@@ -242,6 +243,17 @@ fn a_providers_port_is_translated_on_both_sides_of_its_inbound_chain() {
             })),
             "patch": {"operation": "INSERT_BEFORE", "value": network_filter("dubbo_to_http2")},
         },
+        // Chains of TCP keep away from the cluster: its bridge lets nothing but HTTP out.
+        {
+            "applyTo": "NETWORK_FILTER",
+            "match": side("listener", json!({
+                "portNumber": 20880, "name": "virtualInbound", "filterChain": {"filter": {"name": TCP_PROXY}},
+            })),
+            "patch": {"operation": "MERGE", "value": {"name": TCP_PROXY, "typed_config": {
+                "@type": "type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy",
+                "cluster": "InboundPassthroughCluster",
+            }}},
+        },
         {
             "applyTo": "CLUSTER",
             "match": side("cluster", json!({"portNumber": 20880})),
@@ -264,7 +276,7 @@ fn observed_calls_are_counted_where_they_pass_and_nothing_else_is_touched() {
             ..Installation::default()
         },
     ));
-    let tcp_proxy = json!({"filter": {"name": "envoy.filters.network.tcp_proxy"}});
+    let tcp_proxy = json!({"filter": {"name": TCP_PROXY}});
     let patch = |listener| {
         json!({
             "applyTo": "NETWORK_FILTER",
@@ -381,7 +393,7 @@ fn the_socket_is_for_clusters_of_callers_and_options_reach_every_part() {
         [typed(&callers[0]), typed(&callers[1]), typed(&providers[0])],
         [options.clone(), of_caller, options.clone()]
     );
-    let inbound = &providers[1]["patch"]["value"]["upstream_config"]["typed_config"]["value"];
+    let inbound = &providers[2]["patch"]["value"]["upstream_config"]["typed_config"]["value"];
     assert_eq!(inbound["bridge_config"], options);
 }
 

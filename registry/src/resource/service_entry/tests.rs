@@ -549,20 +549,30 @@ fn a_service_has_the_identities_of_its_providers_if_all_are_known() {
         let names = [Protocol::Dubbo, Protocol::Tri]
             .map(|protocol| rendered.entries[&protocol].spec.subject_alt_names.clone());
         assert_eq!(names[0], names[1]);
-        names[0].clone()
+        let unknown = rendered.unidentified.iter().map(ToString::to_string);
+        (names[0].clone(), unknown.collect::<Vec<_>>())
     };
     let (a, b) = ("spiffe://td/ns/pay/sa/a", "spiffe://td/ns/shop/sa/b");
     let (one, two) = ("10.0.0.1/32", "10.0.0.2/32");
     let yes = Some(true);
+    let said = |names: &[&str], unknown: &[&str]| {
+        let owned = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
+        (owned(names), owned(unknown))
+    };
+    let second = "tri://10.0.0.2:50051/com.acme.A";
     let both = vec![rule(one, yes, Some(b)), rule(two, yes, Some(a))];
-    assert_eq!(names(both), [a, b]);
+    assert_eq!(names(both), said(&[a, b], &[]));
     let same = vec![rule("10.0.0.0/24", yes, Some(a))];
-    assert_eq!(names(same), [a]);
+    assert_eq!(names(same), said(&[a], &[]));
     let other_unknown = vec![rule(one, yes, Some(a)), rule(two, yes, None)];
-    assert_eq!(names(other_unknown), [""; 0]);
+    assert_eq!(names(other_unknown), said(&[], &[second]));
     let other_outside = vec![rule(one, yes, Some(a)), rule(two, Some(false), Some(b))];
-    assert_eq!(names(other_outside), [a]);
-    assert_eq!(names(vec![rule(one, None, Some(a))]), [""; 0]);
+    assert_eq!(names(other_outside), said(&[a], &[]));
+    assert_eq!(names(vec![rule(one, None, Some(a))]), said(&[], &[]));
+    // Rules that speak of others forgot this service; where none speaks of identities, nobody asked.
+    let elsewhere = vec![rule(two, yes, None), rule("10.9.9.9/32", yes, Some(a))];
+    assert_eq!(names(elsewhere), said(&[], &[second]));
+    assert_eq!(names(vec![rule(two, yes, None)]), said(&[], &[]));
 }
 
 /// Envoy refuses endpoints whose weights add up to more than 32 bits can hold.

@@ -1,40 +1,19 @@
-//! What istiod makes of our patches with the defaults of an installation, which a stock Envoy cannot
-//! run: `istio.alpn`, metadata exchange, mutual TLS where both ends have it. Envoy asks for it, and istiod
-//! shows what it sends.
+//! At a caller's: its listener of the port, and the cluster of the service.
 
 use std::fs;
 
 use serde_json::{Value, json};
-use support::{EnvoySettings, IstiodSettings, isolated, work_dir};
+use support::{EnvoySettings, isolated, work_dir};
 
-use super::super::{SOURCE, becomes, serve};
-use super::OUTBOUND;
+use super::super::{becomes, serve};
+use super::{HCM, find, istiod, names};
 
-const HCM: &str = "envoy.filters.network.http_connection_manager";
+const OUTBOUND: &str = "outbound|20880||com.acme.greeter.dubbo";
 const CONFIG: &str = "
 ports: {http2: [{ports: [20880], namespaces: [shop]}]}
 workloads: [{cidrs: [10.0.0.0/8], inMesh: true}]
 filter: {}
 ";
-
-/// The names of what is in a list.
-fn names(list: &Value) -> Vec<String> {
-    let list = list.as_array().map_or(&[][..], Vec::as_slice);
-    let name = |element: &Value| element["name"].as_str().unwrap_or("").to_owned();
-    list.iter().map(name).collect()
-}
-
-/// The object of this name, however deep.
-fn find<'a>(dump: &'a Value, name: &str, has: &str) -> Option<&'a Value> {
-    if dump["name"] == name && !dump[has].is_null() {
-        return Some(dump);
-    }
-    match dump {
-        Value::Array(list) => list.iter().find_map(|inner| find(inner, name, has)),
-        Value::Object(fields) => fields.values().find_map(|inner| find(inner, name, has)),
-        _ => None,
-    }
-}
 
 /// What stands in front of, and in, the connection manager of the port's listener.
 fn chains(dump: &Value) -> (Vec<String>, Vec<String>, Vec<String>) {
@@ -65,12 +44,7 @@ fn the_filter_stands_where_it_should_among_filters_of_istios_own() {
             config.to_str().unwrap(),
         ])
         .await;
-        let istiod = IstiodSettings::new(&[SOURCE])
-            .environment("PILOT_ENABLE_METADATA_EXCHANGE", "true")
-            .environment("PILOT_ENABLE_ALPN_FILTER", "true")
-            .mesh("enableAutoMtls: true")
-            .start()
-            .await;
+        let istiod = istiod(&[]).start().await;
         let sidecar = |name: &str| {
             EnvoySettings::sidecar(name, "shop", istiod.xds_address())
                 .metadata("INTERCEPTION_MODE", json!("REDIRECT"))
