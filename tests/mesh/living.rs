@@ -7,6 +7,7 @@
 //! ```
 
 mod away;
+mod long;
 mod mixed;
 mod production;
 mod switch;
@@ -14,6 +15,7 @@ mod switch;
 use std::cell::Cell;
 use std::fs;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use serde_json::json;
 use support::{
@@ -21,6 +23,7 @@ use support::{
     IstiodSettings, Namespace, Provider, ProviderSettings, Service, ZooKeeper, ZooKeeperVersion,
     module_dir, work_dir,
 };
+use tokio::time::{Instant, sleep_until};
 
 use super::{SOURCE, becomes, serve, without_certificates};
 
@@ -86,15 +89,7 @@ impl Living {
 
     /// An application in the sidecar's pod.
     async fn caller(&self, version: DubboVersion) -> Caller {
-        let consumer = ConsumerSettings::new(version, registry(), "com.acme.Greeter")
-            .inside(&self.pod)
-            .start()
-            .await;
-        Caller {
-            consumer,
-            version,
-            answers: Vec::new(),
-        }
+        Caller::start(version, &self.pod).await
     }
 
     /// Waits until a page of the sidecar has these words, or no longer has them.
@@ -141,14 +136,31 @@ fn registry() -> String {
 struct Caller {
     consumer: Consumer,
     version: DubboVersion,
+    /// From one call to the next, unless the answer takes longer.
+    pause: Duration,
     answers: Vec<String>,
 }
 
 impl Caller {
+    async fn start(version: DubboVersion, pod: &Namespace) -> Self {
+        let consumer = ConsumerSettings::new(version, registry(), "com.acme.Greeter")
+            .inside(pod)
+            .start()
+            .await;
+        Self {
+            consumer,
+            version,
+            pause: Duration::ZERO,
+            answers: Vec::new(),
+        }
+    }
+
     async fn call_until(&mut self, done: &Cell<bool>) {
         while !done.get() {
+            let next = Instant::now() + self.pause;
             let answer = self.consumer.call("greet World").await;
             self.answers.push(answer);
+            sleep_until(next).await;
         }
     }
 
