@@ -32,6 +32,7 @@ mod flights;
 
 use calls::Queued;
 use drain::Drain;
+pub use drain::Turns;
 use flights::Flights;
 
 /// Streams that are left when the connection begins to drain.
@@ -54,7 +55,7 @@ pub struct DubboToHttp2 {
     queued_bytes: usize,
     credit: Credit,
     drain: Drain,
-    born: Millis,
+    turns: Arc<Turns>,
     /// What the application writes in; it can read that too.
     serialization: Serialization,
     events: Vec<Event>,
@@ -80,7 +81,7 @@ impl DubboToHttp2 {
             unfinished: Unfinished::new(config.half_frame_ms),
             config,
             now,
-            born: now,
+            turns: Arc::default(),
             intake: Intake::default(),
             to_dubbo: Vec::new(),
             flights: Flights::default(),
@@ -96,6 +97,13 @@ impl DubboToHttp2 {
             head: HeaderList::new(),
             seen: Seen::default(),
         }
+    }
+
+    /// It drains together with others, and not when they do.
+    #[must_use]
+    pub fn in_turn(mut self, turns: Arc<Turns>) -> Self {
+        self.turns = turns;
+        self
     }
 
     /// Takes what the application sent.

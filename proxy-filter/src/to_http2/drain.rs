@@ -6,7 +6,15 @@
 //! A Java provider does the same when it stops: the event, ten seconds, the end. In a caller's sidecar
 //! it is not a provider that goes but the sidecar's listener, for all providers at once. The event
 //! would leave Dubbo 3 without any ("no provider available", until each has connected anew); a close
-//! without it is mended in the next call. So there is none, and connections close one after another.
+//! without it is mended in the next call. So there is none, and connections close one after another,
+//! as far apart as they can: an SDK that has just lost one has others until it has connected anew.
+//!
+//! ```text
+//! goodbyes   1st              4th       3rd       5th                 2nd
+//! closes     0 ─────────────────────── drain_ms / 2 ──────────────── drain_ms
+//! ```
+
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use dubbo_codec::{FrameHead, FrameKind, Serialization, Status};
 
@@ -51,11 +59,7 @@ impl DubboToHttp2 {
             let event = read_only(self.serialization);
             self.to_dubbo.extend_from_slice(&event);
         }
-        let wait = if event {
-            most
-        } else {
-            most * spread(self.born) / 1024
-        };
+        let wait = if event { most } else { self.turns.next(most) };
         self.drain = Drain::Until(self.now.saturating_add(wait));
     }
 
@@ -68,9 +72,20 @@ impl DubboToHttp2 {
     }
 }
 
-/// 0 to 1023, so that connections which were opened one after the other are far apart.
-const fn spread(born: Millis) -> Millis {
-    born.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 54
+/// Which of the connections that drain together closes when: they ask one after another.
+#[derive(Debug, Default)]
+pub struct Turns(AtomicU32);
+
+impl Turns {
+    /// When the next one closes, of `most`: the first at once, the second at the end, and each further one
+    /// in the middle of the longest wait that is left.
+    fn next(&self, most: Millis) -> Millis {
+        match self.0.fetch_add(1, Ordering::Relaxed) {
+            0 => 0,
+            1 => most,
+            n => (most * Millis::from((n - 1).reverse_bits())) >> 32,
+        }
+    }
 }
 
 /// The event "call me no more" as Java providers send it: one way, the string `R`.
@@ -114,6 +129,14 @@ mod tests {
         assert_eq!(half.drain.deadline(), Some(4_005));
         half.from_dubbo(&with_id(&call, 2));
         assert_eq!((half.flights.len(), half.closing()), (3, None));
+    }
+
+    #[test]
+    fn who_drains_later_is_far_from_who_drained_before() {
+        let turns = Turns::default();
+        let waits: Vec<Millis> = (0..9).map(|_| turns.next(4000)).collect();
+        assert_eq!(waits, [0, 4000, 2000, 1000, 3000, 500, 2500, 1500, 3500]);
+        assert_eq!(Turns(AtomicU32::new(7)).next(u32::MAX.into()), 0x5fff_ffff);
     }
 
     fn with_id(call: &[u8], id: i64) -> Vec<u8> {

@@ -25,6 +25,10 @@ const ORIGINAL_DESTINATION: &str = "dubbo-original-dst";
 const BLOCK_ALL: &str = "block_all";
 
 const HCM: &str = "envoy.filters.network.http_connection_manager";
+/// How long it lets a connection be to which it has said goodbye, unless it is told otherwise.
+const HCM_DRAIN_MS: u64 = 5000;
+/// What it has to let be longer than the filter does.
+const MARGIN_MS: u64 = 1000;
 const TCP_PROXY: &str = "envoy.filters.network.tcp_proxy";
 
 /// The patches of one object, all for proxies that have the module.
@@ -69,6 +73,14 @@ impl<'a> Patches<'a> {
             Operation::InsertBefore,
             self.network_filter("dubbo_to_http2", &self.installation.caller_options()),
         );
+        if let Some(patient) = self.patient_manager() {
+            self.outbound(
+                ApplyTo::NetworkFilter,
+                ObjectTypes::Listener(in_chain(HCM, None)),
+                Operation::Merge,
+                Some(patient),
+            );
+        }
         // With it the peer would be offered HTTP/2 and take the connection into its HTTP chain.
         self.outbound(
             ApplyTo::HttpFilter,
@@ -140,13 +152,20 @@ impl<'a> Patches<'a> {
             filter_chain: Some(chain(HCM, None)),
             name: "virtualInbound".into(),
         };
-        self.add(
-            PatchContext::SidecarInbound,
-            ApplyTo::NetworkFilter,
-            Some(ObjectTypes::Listener(listener)),
-            Operation::InsertBefore,
-            self.network_filter("dubbo_to_http2", &self.installation.options),
-        );
+        let filter = self.network_filter("dubbo_to_http2", &self.installation.options);
+        let insert = (Operation::InsertBefore, filter);
+        let merge = self
+            .patient_manager()
+            .map(|it| (Operation::Merge, Some(it)));
+        for (operation, value) in [insert].into_iter().chain(merge) {
+            self.add(
+                PatchContext::SidecarInbound,
+                ApplyTo::NetworkFilter,
+                Some(ObjectTypes::Listener(listener.clone())),
+                operation,
+                value,
+            );
+        }
         self.speaks_dubbo(PatchContext::SidecarInbound, port, "");
     }
 
@@ -252,6 +271,22 @@ impl<'a> Patches<'a> {
             "name": name,
             "typed_config": typed(message, named("filter_name", name, "filter_config", options)),
         })))
+    }
+
+    /// The connection manager, where by itself it would cut a connection before the filter is done with it.
+    fn patient_manager(&self) -> Option<Map<String, Value>> {
+        let drain_ms = self.installation.options.get("drain_ms")?;
+        // The filter's own reader has it that this is a whole number, written as whatever.
+        let wanted = drain_ms.as_f64()? as u64 + MARGIN_MS;
+        (wanted > HCM_DRAIN_MS).then(|| {
+            let message =
+                "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager";
+            let time = format!("{}.{:03}s", wanted / 1000, wanted % 1000);
+            object(json!({
+                "name": HCM,
+                "typed_config": typed(message, object(json!({"drain_timeout": time}))),
+            }))
+        })
     }
 
     fn bridge(&self) -> Map<String, Value> {
