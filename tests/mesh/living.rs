@@ -26,7 +26,7 @@ use support::{
 };
 use tokio::time::{Instant, sleep_until};
 
-use super::{SOURCE, becomes, serve, without_certificates};
+use super::{SOURCE, serve, without_certificates};
 
 /// The cluster of the service of these tests.
 const OUTBOUND: &str = "outbound|20880||com.acme.greeter.dubbo";
