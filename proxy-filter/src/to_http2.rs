@@ -56,6 +56,8 @@ pub struct DubboToHttp2 {
     credit: Credit,
     drain: Drain,
     turns: Arc<Turns>,
+    /// When something came from either side.
+    heard: Millis,
     /// What the application writes in; it can read that too.
     serialization: Serialization,
     events: Vec<Event>,
@@ -82,6 +84,7 @@ impl DubboToHttp2 {
             config,
             now,
             turns: Arc::default(),
+            heard: now,
             intake: Intake::default(),
             to_dubbo: Vec::new(),
             flights: Flights::default(),
@@ -108,6 +111,7 @@ impl DubboToHttp2 {
 
     /// Takes what the application sent.
     pub fn from_dubbo(&mut self, mut bytes: &[u8]) {
+        self.heard = self.now;
         let mut intake = std::mem::take(&mut self.intake);
         let config = Arc::clone(&self.config);
         // What is routed without its attachments is gathered too, as frames may not be interleaved.
@@ -133,6 +137,7 @@ impl DubboToHttp2 {
 
     /// Takes what Envoy sent.
     pub fn from_http2(&mut self, mut bytes: &[u8]) {
+        self.heard = self.now;
         while self.close.is_none() {
             match self.http2.next(&mut bytes) {
                 Ok(None) => break,
@@ -194,7 +199,7 @@ impl DubboToHttp2 {
     /// When [`at`](Self::at) has something to do.
     pub fn next_deadline(&self) -> Option<Millis> {
         let half_frame = self.unfinished.deadline().filter(|_| self.close.is_none());
-        [self.flights.earliest(), self.drain.deadline(), half_frame]
+        [self.flights.earliest(), self.drain_deadline(), half_frame]
             .into_iter()
             .flatten()
             .min()

@@ -1,8 +1,11 @@
 //! Sending the application elsewhere before the connection closes.
 //!
 //! ```text
-//! goodbye of Envoy, or stream ids that end ─> readonly event ─ drain_ms ─> nobody waits ─> close
+//! goodbye of Envoy, or stream ids that end ─> readonly event ─ drain_ms ─> nobody waits, and silence ─> close
 //! ```
+//! A connection that closes right behind an answer crosses the next call of a caller that makes one after
+//! the other: the SDK writes it into a connection that has just gone. So it closes in a pause.
+//!
 //! A Java provider does the same when it stops: the event, ten seconds, the end. In a caller's sidecar
 //! it is not a provider that goes but the sidecar's listener, for all providers at once. The event
 //! would leave Dubbo 3 without any ("no provider available", until each has connected anew); a close
@@ -22,6 +25,11 @@ use super::DubboToHttp2;
 use crate::metrics::Counter;
 use crate::translate::Millis;
 
+/// How long nothing comes or goes before a connection closes.
+const SILENCE: Millis = 25;
+/// How long that is waited for, once the connection may close: some callers never pause.
+const PATIENCE: Millis = 500;
+
 /// How far the drain is.
 #[derive(Debug, Default)]
 pub(super) enum Drain {
@@ -29,20 +37,23 @@ pub(super) enum Drain {
     None,
     /// The application was told; the connection may close from then on.
     Until(Millis),
-    /// It may close as soon as nobody waits.
-    Over,
-}
-
-impl Drain {
-    pub(super) const fn deadline(&self) -> Option<Millis> {
-        match self {
-            Self::Until(at) => Some(*at),
-            Self::None | Self::Over => None,
-        }
-    }
+    /// It may close, since then, in a pause.
+    Over(Millis),
 }
 
 impl DubboToHttp2 {
+    /// When [`is_drained`](Self::is_drained) may have become true.
+    pub(super) fn drain_deadline(&self) -> Option<Millis> {
+        match self.drain {
+            Drain::Until(at) => Some(at),
+            // Whoever waits is answered first.
+            Drain::Over(since) if self.nobody_waits() => {
+                Some((self.heard + SILENCE).min(since + PATIENCE))
+            }
+            Drain::None | Drain::Over(_) => None,
+        }
+    }
+
     /// Envoy closes this connection before long.
     pub(super) fn goodbye(&mut self) {
         self.begin_drain(self.config.readonly_event);
@@ -63,12 +74,19 @@ impl DubboToHttp2 {
         self.drain = Drain::Until(self.now.saturating_add(wait));
     }
 
-    /// The time since the event is over and nobody waits.
+    /// The time since the event is over, nobody waits, and nothing comes or goes.
     pub(super) fn is_drained(&mut self) -> bool {
-        if self.drain.deadline().is_some_and(|at| at <= self.now) {
-            self.drain = Drain::Over;
+        if let Drain::Until(at) = self.drain
+            && at <= self.now
+        {
+            self.drain = Drain::Over(self.now);
         }
-        matches!(self.drain, Drain::Over) && self.flights.len() == 0 && self.queue.is_empty()
+        let is_up = |at| at <= self.now;
+        matches!(self.drain, Drain::Over(_)) && self.drain_deadline().is_some_and(is_up)
+    }
+
+    fn nobody_waits(&self) -> bool {
+        self.flights.len() == 0 && self.queue.is_empty()
     }
 }
 
@@ -123,10 +141,10 @@ mod tests {
             .skip_to(0x7fff_ffff - 2 * super::super::LAST_STREAMS);
         let call = recorded::request("3.3.6", "hello");
         half.from_dubbo(&call);
-        assert_eq!((half.to_dubbo().len(), half.drain.deadline()), (0, None));
+        assert_eq!((half.to_dubbo().len(), half.drain_deadline()), (0, None));
         half.from_dubbo(&with_id(&call, 1));
         assert_eq!(*half.to_dubbo(), read_only(Serialization::HESSIAN2));
-        assert_eq!(half.drain.deadline(), Some(4_005));
+        assert_eq!(half.drain_deadline(), Some(4_005));
         half.from_dubbo(&with_id(&call, 2));
         assert_eq!((half.flights.len(), half.closing()), (3, None));
     }
@@ -137,6 +155,30 @@ mod tests {
         let waits: Vec<Millis> = (0..9).map(|_| turns.next(4000)).collect();
         assert_eq!(waits, [0, 4000, 2000, 1000, 3000, 500, 2500, 1500, 3500]);
         assert_eq!(Turns(AtomicU32::new(7)).next(u32::MAX.into()), 0x5fff_ffff);
+    }
+
+    /// A caller that makes one call after the other is not cut behind an answer, unless it never pauses.
+    #[test]
+    fn it_closes_in_a_pause() {
+        let quiet = |heard: &[Millis]| {
+            let mut half = DubboToHttp2::new(Arc::new(Config::default()), 0);
+            half.begin_drain(false);
+            let mut closed = None;
+            for now in 0..1000 {
+                half.at(now);
+                if half.closing().is_some() {
+                    closed = Some(now);
+                    break;
+                }
+                if heard.contains(&now) {
+                    half.from_http2(&[0, 0, 0, 4, 0, 0, 0, 0, 0]);
+                }
+            }
+            closed
+        };
+        assert_eq!(quiet(&[]), Some(SILENCE));
+        assert_eq!(quiet(&[20, 40]), Some(40 + SILENCE));
+        assert_eq!(quiet(&(0..1000).collect::<Vec<_>>()), Some(PATIENCE));
     }
 
     fn with_id(call: &[u8], id: i64) -> Vec<u8> {
