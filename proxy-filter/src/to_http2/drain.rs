@@ -9,8 +9,9 @@
 //! A Java provider does the same when it stops: the event, ten seconds, the end. In a caller's sidecar
 //! it is not a provider that goes but the sidecar's listener, for all providers at once. The event
 //! would leave Dubbo 3 without any ("no provider available", until each has connected anew); a close
-//! without it is mended in the next call. So there is none, and connections close one after another,
-//! as far apart as they can: an SDK that has just lost one has others until it has connected anew.
+//! without it is mended in the next call. So there is none, or one on each connection in its turn, and
+//! connections close one after another, as far apart as they can: an SDK that has just lost one has others
+//! until it has connected anew.
 //!
 //! ```text
 //! goodbyes   1st              4th       3rd       5th                 2nd
@@ -22,13 +23,15 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use dubbo_codec::{FrameHead, FrameKind, Serialization, Status};
 
 use super::DubboToHttp2;
+use crate::config::ReadonlyEvent;
 use crate::metrics::Counter;
 use crate::translate::Millis;
 
-/// How long nothing comes or goes before a connection closes.
-const SILENCE: Millis = 25;
-/// How long that is waited for, once the connection may close: some callers never pause.
-const PATIENCE: Millis = 500;
+/// How long nothing comes or goes before a connection closes, and how long that is waited for, once it may
+/// close: some callers never pause.
+const PAUSE: (Millis, Millis) = (25, 500);
+/// The same of one that the application was told of just before: it calls there no more if it can.
+const PAUSE_OF_TOLD: (Millis, Millis) = (1000, 3000);
 
 /// How far the drain is.
 #[derive(Debug, Default)]
@@ -48,7 +51,11 @@ impl DubboToHttp2 {
             Drain::Until(at) => Some(at),
             // Whoever waits is answered first.
             Drain::Over(since) if self.nobody_waits() => {
-                Some((self.heard + SILENCE).min(since + PATIENCE))
+                let (silence, patience) = match self.config.readonly_event {
+                    ReadonlyEvent::InTurn => PAUSE_OF_TOLD,
+                    ReadonlyEvent::Never | ReadonlyEvent::AtOnce => PAUSE,
+                };
+                Some((self.heard.max(since) + silence).min(since + patience))
             }
             Drain::None | Drain::Over(_) => None,
         }
@@ -56,7 +63,7 @@ impl DubboToHttp2 {
 
     /// Envoy closes this connection before long.
     pub(super) fn goodbye(&mut self) {
-        self.begin_drain(self.config.readonly_event);
+        self.begin_drain(self.config.readonly_event == ReadonlyEvent::AtOnce);
     }
 
     /// This connection closes, with or without the event before.
@@ -67,11 +74,15 @@ impl DubboToHttp2 {
         self.count(Counter::Drains);
         let most = Millis::from(self.config.drain_ms);
         if event {
-            let event = read_only(self.serialization);
-            self.to_dubbo.extend_from_slice(&event);
+            self.tell_read_only();
         }
         let wait = if event { most } else { self.turns.next(most) };
         self.drain = Drain::Until(self.now.saturating_add(wait));
+    }
+
+    fn tell_read_only(&mut self) {
+        let event = read_only(self.serialization);
+        self.to_dubbo.extend_from_slice(&event);
     }
 
     /// The time since the event is over, nobody waits, and nothing comes or goes.
@@ -80,6 +91,9 @@ impl DubboToHttp2 {
             && at <= self.now
         {
             self.drain = Drain::Over(self.now);
+            if self.config.readonly_event == ReadonlyEvent::InTurn {
+                self.tell_read_only();
+            }
         }
         let is_up = |at| at <= self.now;
         matches!(self.drain, Drain::Over(_)) && self.drain_deadline().is_some_and(is_up)
@@ -176,9 +190,48 @@ mod tests {
             }
             closed
         };
-        assert_eq!(quiet(&[]), Some(SILENCE));
-        assert_eq!(quiet(&[20, 40]), Some(40 + SILENCE));
-        assert_eq!(quiet(&(0..1000).collect::<Vec<_>>()), Some(PATIENCE));
+        let (silence, patience) = PAUSE;
+        assert_eq!(quiet(&[]), Some(silence));
+        assert_eq!(quiet(&[20, 40]), Some(40 + silence));
+        assert_eq!(quiet(&(0..1000).collect::<Vec<_>>()), Some(patience));
+    }
+
+    /// Each at its time, and not when the other is: a second before it closes.
+    #[test]
+    fn connections_can_be_told_one_after_another() {
+        let config = Arc::new(Config {
+            readonly_event: ReadonlyEvent::InTurn,
+            ..Config::default()
+        });
+        let turns = Arc::new(Turns::default());
+        let half = || DubboToHttp2::new(Arc::clone(&config), 0).in_turn(Arc::clone(&turns));
+        let mut both = [half(), half()];
+        both.iter_mut().for_each(DubboToHttp2::drain);
+        let mut seen = Vec::new();
+        for now in 0..6000 {
+            for (n, half) in both.iter_mut().enumerate() {
+                half.at(now);
+                if !std::mem::take(half.to_dubbo()).is_empty() {
+                    seen.push((now, n, "told"));
+                }
+                if half.closing().is_some()
+                    && !seen
+                        .iter()
+                        .any(|(_, of, what)| (*of, *what) == (n, "closed"))
+                {
+                    seen.push((now, n, "closed"));
+                }
+            }
+        }
+        assert_eq!(
+            seen,
+            [
+                (0, 0, "told"),
+                (1000, 0, "closed"),
+                (4000, 1, "told"),
+                (5000, 1, "closed")
+            ]
+        );
     }
 
     fn with_id(call: &[u8], id: i64) -> Vec<u8> {

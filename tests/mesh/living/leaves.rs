@@ -2,8 +2,8 @@
 //! pods are, with two providers, and its SDK makes no call twice.
 //!
 //! ```text
-//! 2.6 ─ sidecar ─┐           http2 ─→ bypass ─→ listeners go: connections are closed, the first at
-//! 2.7 ─ sidecar ─┼─ one, two                    once and the second `drain_ms` later ─→ nothing left
+//! 2.6 ─ sidecar ─┐           http2 ─→ bypass ─→ listeners go: connections are told and closed, the first
+//! 2.7 ─ sidecar ─┼─ one, two                    at once and the second `drain_ms` later ─→ nothing left
 //! 3.3 ─ sidecar ─┘
 //! ```
 //! By their sources an SDK that has lost a connection makes a new one: 2.6 within two seconds, 2.7 in the
@@ -39,7 +39,8 @@ struct Config {
 impl Config {
     fn of(&self, port: &str, bypass: &str) -> String {
         let drain_ms = self.drain_ms;
-        format!("{port}\nfilter: {{options: {{drain_ms: {drain_ms}}}{bypass}}}\n")
+        let options = format!("{{drain_ms: {drain_ms}, readonly_event: in_turn}}");
+        format!("{port}\nfilter: {{options: {options}{bypass}}}\n")
     }
 
     fn http2(&self) -> String {
@@ -66,7 +67,7 @@ fn the_filter_is_taken_out_and_no_call_is_lost() {
             (DubboVersion::V2_7, &[]),
             (DubboVersion::V3_3, SOON_ANEW),
         ];
-        taken_out(&Config { drain_ms: 6000 }, 9, &versions).await;
+        taken_out(&Config { drain_ms: 8000 }, 14, &versions).await;
     });
 }
 

@@ -27,8 +27,8 @@ const BLOCK_ALL: &str = "block_all";
 const HCM: &str = "envoy.filters.network.http_connection_manager";
 /// How long it lets a connection be to which it has said goodbye, unless it is told otherwise.
 const HCM_DRAIN_MS: u64 = 5000;
-/// What it has to let be longer than the filter does.
-const MARGIN_MS: u64 = 1000;
+/// For how much longer than `drain_ms` a connection may be there.
+const MARGIN_MS: u64 = 5000;
 const TCP_PROXY: &str = "envoy.filters.network.tcp_proxy";
 
 /// The patches of one object, all for proxies that have the module.
@@ -277,8 +277,9 @@ impl<'a> Patches<'a> {
     fn patient_manager(&self) -> Option<Map<String, Value>> {
         let drain_ms = self.installation.options.get("drain_ms")?;
         // The filter's own reader has it that this is a whole number, written as whatever.
-        let wanted = drain_ms.as_f64()? as u64 + MARGIN_MS;
-        (wanted > HCM_DRAIN_MS).then(|| {
+        let drain_ms = drain_ms.as_f64()? as u64;
+        (drain_ms >= HCM_DRAIN_MS).then(|| {
+            let wanted = drain_ms + MARGIN_MS;
             let message =
                 "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager";
             let time = format!("{}.{:03}s", wanted / 1000, wanted % 1000);

@@ -299,7 +299,7 @@ fn a_long_drain_is_let_be() {
         "name": "envoy.filters.network.http_connection_manager",
         "typed_config": {
             "@type": "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
-            "drain_timeout": "66.000s",
+            "drain_timeout": "70.000s",
         },
     });
     assert_eq!(timeouts(json!(4000)), []);
