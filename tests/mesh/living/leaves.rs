@@ -122,7 +122,8 @@ async fn taken_out(
     .await;
     assert_none_lost(&calling);
 
-    // Both connections of each are new ones, that pass.
+    // The connections are new ones, that pass: of 2.7 one at least, which makes the second when its timer, or
+    // the end of the first, has it do so.
     let before = ways(&sidecars).await;
     meanwhile(&mut calling, async {
         mesh.configure(TCP).await;
@@ -133,7 +134,7 @@ async fn taken_out(
     assert_none_lost(&calling);
     for ((envoy, passed), before) in sidecars.iter().zip(passed).zip(before) {
         assert_eq!(stats(envoy, [ROUTED]).await, [before[0]]);
-        assert!(stats(envoy, [PASSED]).await[0] >= passed + 2);
+        assert!(stats(envoy, [PASSED]).await[0] >= passed + 1);
     }
 }
 
