@@ -46,7 +46,7 @@ pub struct Config {
     /// Milliseconds between a readonly event and the close of a connection.
     pub drain_ms: u32,
     /// Such an event precedes the close where Envoy drains.
-    pub readonly_event: bool,
+    pub readonly_event: ReadonlyEvent,
     /// Milliseconds that the rest of a frame may be waited for; 0: for ever.
     pub half_frame_ms: u32,
     /// Milliseconds that a call may wait for the cluster of its route; 0: none.
@@ -66,6 +66,18 @@ pub enum Mode {
     Route,
     /// Bytes pass untouched and are counted.
     Observe,
+}
+
+/// Whether the application is told that a connection closes soon.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "the values of an option")]
+pub enum ReadonlyEvent {
+    /// It is not.
+    Never,
+    /// On all connections that drain, when that begins.
+    AtOnce,
+    /// On one after another.
+    InTurn,
 }
 
 /// What becomes of calls whose body cannot be read.
@@ -165,7 +177,7 @@ impl Default for Config {
             deadline: true,
             heartbeat_ms: 60_000,
             drain_ms: 4000,
-            readonly_event: true,
+            readonly_event: ReadonlyEvent::AtOnce,
             half_frame_ms: 60_000,
             hold_ms: 1000,
             limits: Limits {

@@ -24,6 +24,7 @@ use crate::guard::guard;
 use crate::metrics::{self, Event, Gauge};
 use crate::network_filter::observe::Observe;
 use crate::network_filter::translate::Translate;
+use crate::to_http2::Turns;
 use crate::worker::Holder;
 
 /// The event of the hook `scheduled` that closes a connection after a panic. Parts use small numbers.
@@ -101,7 +102,8 @@ impl Share {
 /// Which filter it is.
 enum Kind {
     Observe(Arc<Options>),
-    Translate(Arc<Options>),
+    /// Its connections drain together, on whatever thread.
+    Translate(Arc<Options>, Arc<Turns>),
 }
 
 /// One configuration of a filter.
@@ -127,7 +129,7 @@ fn kind(name: &[u8], options: &[u8]) -> Result<Kind, String> {
     match name {
         b"dubbo_observe" => Ok(Kind::Observe(Arc::new(options))),
         b"dubbo_to_http2" if options.mode == Mode::Observe => Ok(Kind::Observe(Arc::new(options))),
-        b"dubbo_to_http2" => Ok(Kind::Translate(Arc::new(options))),
+        b"dubbo_to_http2" => Ok(Kind::Translate(Arc::new(options), Arc::default())),
         other => {
             let other = String::from_utf8_lossy(other);
             let known = "there are \"dubbo_to_http2\" and \"dubbo_observe\"";
@@ -148,7 +150,9 @@ impl Filter {
     fn new(config: Arc<Config>, envoy: Network) -> Self {
         let part: Box<dyn Part> = match &config.kind {
             Kind::Observe(options) => Box::new(Observe::new(options)),
-            Kind::Translate(options) => Box::new(Translate::new(Arc::clone(options))),
+            Kind::Translate(options, turns) => {
+                Box::new(Translate::new(Arc::clone(options), Arc::clone(turns)))
+            }
         };
         let scheduler = envoy.scheduler().map(Arc::new);
         Self {

@@ -33,6 +33,7 @@ mod flights;
 mod queue;
 
 use drain::Drain;
+pub use drain::Turns;
 use flights::Flights;
 use queue::Queue;
 
@@ -55,7 +56,9 @@ pub struct DubboToHttp2 {
     queue: Queue,
     credit: Credit,
     drain: Drain,
-    born: Millis,
+    turns: Arc<Turns>,
+    /// When something came from either side.
+    heard: Millis,
     /// What the application writes in; it can read that too.
     serialization: Serialization,
     events: Vec<Event>,
@@ -82,7 +85,8 @@ impl DubboToHttp2 {
             credit: Credit::new(config.limits.connection_bytes as usize),
             config,
             now,
-            born: now,
+            turns: Arc::default(),
+            heard: now,
             intake: Intake::default(),
             to_dubbo: Vec::new(),
             flights: Flights::default(),
@@ -98,8 +102,16 @@ impl DubboToHttp2 {
         }
     }
 
+    /// It drains together with others, and not when they do.
+    #[must_use]
+    pub fn in_turn(mut self, turns: Arc<Turns>) -> Self {
+        self.turns = turns;
+        self
+    }
+
     /// Takes what the application sent.
     pub fn from_dubbo(&mut self, mut bytes: &[u8]) {
+        self.heard = self.now;
         let mut intake = std::mem::take(&mut self.intake);
         let config = Arc::clone(&self.config);
         // What is routed without its attachments is gathered too, as frames may not be interleaved.
@@ -125,6 +137,7 @@ impl DubboToHttp2 {
 
     /// Takes what Envoy sent.
     pub fn from_http2(&mut self, mut bytes: &[u8]) {
+        self.heard = self.now;
         while self.close.is_none() {
             match self.http2.next(&mut bytes) {
                 Ok(None) => break,
@@ -187,7 +200,7 @@ impl DubboToHttp2 {
     pub fn next_deadline(&self) -> Option<Millis> {
         let half_frame = self.unfinished.deadline().filter(|_| self.close.is_none());
         let calls = [self.flights.earliest(), self.queue.earliest()];
-        let others = [self.credit.deadline(), self.drain.deadline(), half_frame];
+        let others = [self.credit.deadline(), self.drain_deadline(), half_frame];
         calls.into_iter().chain(others).flatten().min()
     }
 

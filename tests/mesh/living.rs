@@ -7,21 +7,25 @@
 //! ```
 
 mod away;
+mod leaves;
+mod long;
 mod mixed;
 mod switch;
 
 use std::cell::Cell;
 use std::fs;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use serde_json::json;
 use support::{
     Consumer, ConsumerSettings, DubboMesh, DubboVersion, Envoy, EnvoySettings, GATEWAY, Istiod,
     IstiodSettings, Namespace, Provider, ProviderSettings, Service, ZooKeeper, ZooKeeperVersion,
-    module_dir, work_dir,
+    module_dir, wait_until, work_dir,
 };
+use tokio::time::{Instant, sleep_until};
 
-use super::{SOURCE, becomes, serve, without_certificates};
+use super::{SOURCE, serve, without_certificates};
 
 /// The cluster of the service of these tests.
 const OUTBOUND: &str = "outbound|20880||com.acme.greeter.dubbo";
@@ -44,8 +48,12 @@ struct Living {
 impl Living {
     /// With this configuration of ours.
     async fn start(config: &str) -> Self {
+        Self::draining(config, 6).await
+    }
+
+    /// With this configuration of ours, and sidecars that drain for so many seconds.
+    async fn draining(config: &str, seconds: u32) -> Self {
         let pod = Namespace::new("caller", 1);
-        pod.redirect_to_sidecar();
         let zookeeper = ZooKeeper::start(ZooKeeperVersion::V3_9).await;
         let providers = vec![
             provider("one", DubboVersion::V2_7, 2).await,
@@ -56,15 +64,7 @@ impl Living {
             .kubernetes(without_certificates())
             .start()
             .await;
-        let mut envoy =
-            EnvoySettings::sidecar("caller", "shop", SocketAddr::from((GATEWAY, 15010)))
-                .metadata("DUBBO_MESH", json!("1"))
-                .modules(module_dir())
-                .drain_seconds(6)
-                .inside(&pod)
-                .start()
-                .await;
-        envoy.wait_until_ready().await;
+        let envoy = sidecar("caller", &pod, seconds).await;
         Self {
             envoy,
             pod,
@@ -85,33 +85,53 @@ impl Living {
 
     /// An application in the sidecar's pod.
     async fn caller(&self, version: DubboVersion) -> Caller {
-        let consumer = ConsumerSettings::new(version, registry(), "com.acme.Greeter")
-            .inside(&self.pod)
-            .start()
-            .await;
-        Caller {
-            consumer,
-            version,
-            answers: Vec::new(),
-        }
+        Caller::start(version, &self.pod).await
     }
 
-    /// Waits until a page of the sidecar has these words, or no longer has them.
+    /// [`page_has`] of the sidecar.
     async fn page_has(&self, page: &str, words: &str, there: bool) {
-        becomes(&format!("{words} in {page}: {there}"), there, async || {
-            Ok(self.envoy.page(page).await?.contains(words))
-        })
-        .await;
+        page_has(&self.envoy, page, words, there).await;
     }
 
-    /// Statistics of the sidecar.
+    /// [`stats`] of the sidecar.
     async fn stats<const N: usize>(&self, names: [&str; N]) -> [u64; N] {
-        let mut values = [0; N];
-        for (value, name) in values.iter_mut().zip(names) {
-            *value = self.envoy.stat(name).await.unwrap();
-        }
-        values
+        stats(&self.envoy, names).await
     }
+}
+
+/// The sidecar of a pod in the callers' namespace.
+async fn sidecar(name: &str, pod: &Namespace, drain_seconds: u32) -> Envoy {
+    pod.redirect_to_sidecar();
+    let istiod = SocketAddr::from((GATEWAY, 15010));
+    let mut envoy = EnvoySettings::sidecar(name, "shop", istiod)
+        .metadata("DUBBO_MESH", json!("1"))
+        .modules(module_dir())
+        .drain_seconds(drain_seconds)
+        .inside(pod)
+        .start()
+        .await;
+    envoy.wait_until_ready().await;
+    envoy
+}
+
+/// Waits until a page of a sidecar has these words, or no longer has them.
+async fn page_has(envoy: &Envoy, page: &str, words: &str, there: bool) {
+    let limit = Duration::from_secs(120);
+    let what = format!("{words} in {page}: {there}");
+    wait_until(&what, limit, async || {
+        let has = envoy.page(page).await?.contains(words);
+        (has == there).then_some(()).ok_or_else(|| has.to_string())
+    })
+    .await;
+}
+
+/// Statistics of a sidecar.
+async fn stats<const N: usize>(envoy: &Envoy, names: [&str; N]) -> [u64; N] {
+    let mut values = [0; N];
+    for (value, name) in values.iter_mut().zip(names) {
+        *value = envoy.stat(name).await.unwrap();
+    }
+    values
 }
 
 async fn serving(zookeeper: &ZooKeeper, text: &str) -> DubboMesh {
@@ -140,14 +160,35 @@ fn registry() -> String {
 struct Caller {
     consumer: Consumer,
     version: DubboVersion,
+    /// From one call to the next, unless the answer takes longer.
+    pause: Duration,
     answers: Vec<String>,
 }
 
 impl Caller {
+    async fn start(version: DubboVersion, pod: &Namespace) -> Self {
+        Self::with(version, pod, &[]).await
+    }
+
+    /// With settings of its own.
+    async fn with(version: DubboVersion, pod: &Namespace, settings: &[(&str, &str)]) -> Self {
+        let plain = ConsumerSettings::new(version, registry(), "com.acme.Greeter").inside(pod);
+        let set = |to: ConsumerSettings, (name, value): &(&str, &str)| to.set(name, value);
+        let consumer = settings.iter().fold(plain, set).start().await;
+        Self {
+            consumer,
+            version,
+            pause: Duration::ZERO,
+            answers: Vec::new(),
+        }
+    }
+
     async fn call_until(&mut self, done: &Cell<bool>) {
         while !done.get() {
+            let next = Instant::now() + self.pause;
             let answer = self.consumer.call("greet World").await;
             self.answers.push(answer);
+            sleep_until(next).await;
         }
     }
 

@@ -1,5 +1,7 @@
 //! Certificates made for one test.
 
+use std::time::{Duration, SystemTime};
+
 use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
     SanType,
@@ -55,10 +57,22 @@ impl Authority {
     /// If a name cannot stand in a certificate.
     #[must_use]
     pub fn workload(&self, namespace: &str, service_account: &str) -> Certificate {
-        let identity = format!("spiffe://cluster.local/ns/{namespace}/sa/{service_account}");
-        let mut params = named(service_account, &[]);
-        let identity = identity.try_into().expect("letters of a certificate");
-        params.subject_alt_names.push(SanType::URI(identity));
+        self.sign(identified(namespace, service_account))
+    }
+
+    /// The same, good for so long from now on.
+    ///
+    /// # Panics
+    /// If a name cannot stand in a certificate.
+    #[must_use]
+    pub fn workload_for(
+        &self,
+        namespace: &str,
+        service_account: &str,
+        life: Duration,
+    ) -> Certificate {
+        let mut params = identified(namespace, service_account);
+        params.not_after = (SystemTime::now() + life).into();
         self.sign(params)
     }
 
@@ -83,5 +97,13 @@ fn named(common_name: &str, names: &[&str]) -> CertificateParams {
     params
         .distinguished_name
         .push(DnType::CommonName, common_name);
+    params
+}
+
+fn identified(namespace: &str, service_account: &str) -> CertificateParams {
+    let identity = format!("spiffe://cluster.local/ns/{namespace}/sa/{service_account}");
+    let mut params = named(service_account, &[]);
+    let identity = identity.try_into().expect("letters of a certificate");
+    params.subject_alt_names.push(SanType::URI(identity));
     params
 }

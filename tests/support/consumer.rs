@@ -70,7 +70,7 @@ impl Consumer {
     /// `THROWN class: message`; behind the class stand the codes of those of
     /// it and its causes that are Dubbo's own `RpcException`.
     pub async fn call(&mut self, command: &str) -> String {
-        let seen = self.process.log().len();
+        let seen = self.process.printed();
         self.process.say(command);
         let done = |line: &str| line.starts_with("RESULT ") || line.starts_with("THROWN ");
         self.process.wait_for_line(seen, CALL, done).await

@@ -1,7 +1,7 @@
 //! A server's process: its log, its standard input, its end.
 
 use std::fs;
-use std::io::Write as _;
+use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
@@ -57,6 +57,24 @@ impl Process {
     #[must_use]
     pub fn log(&self) -> String {
         String::from_utf8_lossy(&fs::read(&self.log).expect("a log file")).into_owned()
+    }
+
+    /// How many bytes it has printed.
+    ///
+    /// # Panics
+    /// If its log is gone.
+    #[must_use]
+    pub fn printed(&self) -> u64 {
+        fs::metadata(&self.log).expect("a log file").len()
+    }
+
+    /// What it has printed after the first `skip` bytes: of a long log the end alone is read.
+    pub(crate) fn log_after(&self, skip: u64) -> String {
+        let mut log = fs::File::open(&self.log).expect("a log file");
+        let mut bytes = Vec::new();
+        log.seek(SeekFrom::Start(skip)).expect("a log file");
+        log.read_to_end(&mut bytes).expect("a log file");
+        String::from_utf8_lossy(&bytes).into_owned()
     }
 
     /// Its name, which is unique in the test.
@@ -137,14 +155,14 @@ impl Process {
     /// returns the line.
     pub async fn wait_for_line(
         &mut self,
-        skip: usize,
+        skip: u64,
         limit: Duration,
         fits: impl Fn(&str) -> bool,
     ) -> String {
         self.wait_until("a line of its log", limit, async |process| {
-            let log = process.log();
+            let log = process.log_after(skip);
             let complete = log.rfind('\n').map_or("", |end| &log[..end]);
-            let mut lines = complete.get(skip..).unwrap_or("").lines();
+            let mut lines = complete.lines();
             lines
                 .find(|line| fits(line))
                 .map(str::to_owned)

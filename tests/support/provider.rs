@@ -153,7 +153,7 @@ impl Provider {
     /// # Panics
     /// If it exports none.
     pub async fn unexport(&mut self, interface: &str) {
-        let seen = self.process.log().len();
+        let seen = self.process.printed();
         self.process.say(&format!("unexport {interface}"));
         let answer = self
             .process

@@ -35,18 +35,14 @@ impl SamplerConsumer {
     /// Makes all calls by a reference with these settings, and returns their outcomes, a line each:
     /// `NAME RESULT value` or `NAME THROWN class: message`.
     pub async fn all(&mut self, settings: &[(&str, String)]) -> Vec<String> {
-        let seen = self.process.log().len();
+        let seen = self.process.printed();
         self.process.say(&words(settings));
         self.process
             .wait_for_line(seen, ALL, |line| line == "DONE")
             .await;
-        let log = self.process.log();
+        let log = self.process.log_after(seen);
         let outcome = |line: &&str| line.contains(" RESULT ") || line.contains(" THROWN ");
-        log[seen..]
-            .lines()
-            .filter(outcome)
-            .map(str::to_owned)
-            .collect()
+        log.lines().filter(outcome).map(str::to_owned).collect()
     }
 
     /// Makes one call again and again until [`enough`](Self::enough), from before there is a provider.
@@ -57,7 +53,7 @@ impl SamplerConsumer {
     /// Ends it, and returns `answered=N before=[outcomes before the first answer] after={outcome after
     /// it=count}`.
     pub async fn enough(&mut self) -> String {
-        let seen = self.process.log().len();
+        let seen = self.process.printed();
         self.process.say("enough");
         let told = |line: &str| line.starts_with("answered=");
         self.process.wait_for_line(seen, ALL, told).await

@@ -7,10 +7,11 @@
 use std::convert::Infallible;
 use std::future::{Ready, ready};
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use futures::StreamExt as _;
-use futures::stream::BoxStream;
+use futures::stream::{self, BoxStream};
 use hyper::body::Incoming;
 use hyper::server::conn::http2;
 use hyper::service::service_fn;
@@ -18,6 +19,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use prost::Message as _;
 use prost_types::Any;
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 use tonic::codegen::Service;
 use tonic::server::Grpc;
@@ -33,6 +35,7 @@ const SECRET: &str = "type.googleapis.com/envoy.extensions.transport_sockets.tls
 #[derive(Debug)]
 pub struct Secrets {
     address: SocketAddr,
+    held: watch::Sender<Held>,
     server: JoinHandle<()>,
 }
 
@@ -44,13 +47,28 @@ impl Secrets {
     pub async fn start(authority: &Authority, own: &Certificate) -> Self {
         let listener = TcpListener::bind((GATEWAY, 0)).await.expect("a port");
         let address = listener.local_addr().expect("the port");
-        let held = Held {
+        let held = watch::Sender::new(Held {
             chain: own.pem.clone(),
             key: own.key.clone(),
             trusted: authority.pem.clone(),
-        };
-        let server = tokio::spawn(serve(listener, held));
-        Self { address, server }
+            version: 1,
+        });
+        let server = tokio::spawn(serve(listener, held.subscribe()));
+        Self {
+            address,
+            held,
+            server,
+        }
+    }
+
+    /// Serves this identity from now on, to a sidecar that is connected too, as the agent does when a
+    /// certificate has lived for half of its time.
+    pub fn renew(&self, own: &Certificate) {
+        self.held.send_modify(|held| {
+            held.chain.clone_from(&own.pem);
+            held.key.clone_from(&own.key);
+            held.version += 1;
+        });
     }
 
     /// Where it listens.
@@ -67,16 +85,16 @@ impl Drop for Secrets {
 }
 
 /// Accepts for ever; its connections end with it.
-async fn serve(listener: TcpListener, held: Held) {
+async fn serve(listener: TcpListener, held: watch::Receiver<Held>) {
     let mut connections = JoinSet::new();
     while let Ok((tcp, _)) = listener.accept().await {
-        let held = held.clone();
+        let service = Asked(held.clone());
         // There is one method that a sidecar asks for.
         let answer = service_fn(move |request: http::Request<Incoming>| {
-            let held = held.clone();
+            let service = service.clone();
             async move {
                 let mut grpc = Grpc::new(ProstCodec::default());
-                Ok::<_, Infallible>(grpc.streaming(held, request).await)
+                Ok::<_, Infallible>(grpc.streaming(service, request).await)
             }
         });
         let server = http2::Builder::new(TokioExecutor::new());
@@ -90,19 +108,21 @@ struct Held {
     chain: String,
     key: String,
     trusted: String,
+    /// Of what it is.
+    version: u64,
 }
 
 impl Held {
-    fn answer(&self, request: &DiscoveryRequest) -> DiscoveryResponse {
-        let resources = request.resource_names.iter().map(|name| Any {
+    fn answer(&self, names: &[String]) -> DiscoveryResponse {
+        let resources = names.iter().map(|name| Any {
             type_url: SECRET.to_owned(),
             value: self.secret(name).encode_to_vec(),
         });
         DiscoveryResponse {
-            version_info: "1".to_owned(),
+            version_info: self.version.to_string(),
             resources: resources.collect(),
             type_url: SECRET.to_owned(),
-            nonce: "1".to_owned(),
+            nonce: self.version.to_string(),
         }
     }
 
@@ -126,7 +146,11 @@ impl Held {
     }
 }
 
-impl Service<Request<Streaming<DiscoveryRequest>>> for Held {
+/// Answers a sidecar's stream with what is held, and again with what is held instead.
+#[derive(Debug, Clone)]
+struct Asked(watch::Receiver<Held>);
+
+impl Service<Request<Streaming<DiscoveryRequest>>> for Asked {
     type Response = Response<BoxStream<'static, Result<DiscoveryResponse, Status>>>;
     type Error = Status;
     type Future = Ready<Result<Self::Response, Status>>;
@@ -136,14 +160,25 @@ impl Service<Request<Streaming<DiscoveryRequest>>> for Held {
     }
 
     fn call(&mut self, request: Request<Streaming<DiscoveryRequest>>) -> Self::Future {
-        let held = self.clone();
-        let answers = request.into_inner().filter_map(move |request| {
-            // A request with a nonce acknowledges what was sent; nothing ever changes.
+        let held = self.0.clone();
+        let answers = request.into_inner().filter_map(|request| {
+            // What has a nonce acknowledges what was sent; a sidecar has a stream for each secret.
             ready(match request {
-                Ok(request) if request.response_nonce.is_empty() => Some(Ok(held.answer(&request))),
-                Ok(_) => None,
-                Err(status) => Some(Err(status)),
+                Ok(request) if request.response_nonce.is_empty() => Some(request.resource_names),
+                Ok(_) | Err(_) => None,
             })
+        });
+        let answers = answers.flat_map_unordered(None, move |names| {
+            let names: Arc<[String]> = names.into();
+            let first = (held.clone(), true);
+            let versions = stream::unfold(first, async |(mut held, first)| {
+                if !first {
+                    held.changed().await.ok()?;
+                }
+                let now = held.borrow_and_update().clone();
+                Some((now, (held, false)))
+            });
+            versions.map(move |held| Ok(held.answer(&names))).boxed()
         });
         ready(Ok(Response::new(answers.boxed())))
     }

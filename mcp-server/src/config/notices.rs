@@ -10,13 +10,8 @@ use std::sync::Arc;
 use dubbo_registry::installation::{EVERYWHERE, Installation, Reach};
 use dubbo_registry::ports::Ports;
 use ipnet::IpNet;
-use serde_json::Value;
 
 use super::Config;
-
-/// Milliseconds after which Envoy's HTTP connection manager cuts a connection to which it has said
-/// goodbye (`drain_timeout`).
-const DRAIN_TIMEOUT: u64 = 5_000;
 
 impl Config {
     /// A line for each; none for a configuration that raises no question.
@@ -82,13 +77,6 @@ fn of_filter(installation: &Installation, ports: &Ports) -> Vec<String> {
                     format!("filter.observe: port {port} is in filter.bypass for {namespace} too")
                 }),
         );
-    }
-    let drain = installation.options.get("drain_ms").and_then(Value::as_u64);
-    if drain.is_some_and(|milliseconds| milliseconds >= DRAIN_TIMEOUT) {
-        notices.push(format!(
-            "filter.options.drain_ms: Envoy cuts connections {DRAIN_TIMEOUT} ms after it said goodbye, \
-             so calls can be lost"
-        ));
     }
     notices
 }

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::value::{self, Problem};
-use super::{Config, CustomPaths, Generic, Mode, OverLimit, Unreadable};
+use super::{Config, CustomPaths, Generic, Mode, OverLimit, ReadonlyEvent, Unreadable};
 
 /// One option.
 #[derive(Clone, Copy, Debug)]
@@ -127,8 +127,16 @@ pub const SETTINGS: [Setting; 22] = [
     Setting {
         name: "readonly_event",
         default: "true",
-        meaning: "that event, where Envoy drains; `false` for a caller's sidecar, whose connections to all providers drain at once: they are closed one after another within `drain_ms`",
-        set: |c, v| value::flag(&mut c.readonly_event, v),
+        meaning: "that event, where Envoy drains: to all at once, as of a provider that goes; `false`: not at all, and connections are closed one after another within `drain_ms`, as a caller's sidecar has it by default; `\"in_turn\"`: one after another, each with the event a second before its end",
+        set: |c, v| {
+            let flags = [ReadonlyEvent::Never, ReadonlyEvent::AtOnce];
+            value::flag_or(
+                &mut c.readonly_event,
+                v,
+                flags,
+                ("in_turn", ReadonlyEvent::InTurn),
+            )
+        },
     },
     Setting {
         name: "half_frame_ms",

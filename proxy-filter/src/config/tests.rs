@@ -61,7 +61,7 @@ fn every_option_can_be_set() {
         deadline: false,
         heartbeat_ms: 0,
         drain_ms: 5000,
-        readonly_event: false,
+        readonly_event: ReadonlyEvent::Never,
         half_frame_ms: 7,
         hold_ms: 8,
         limits: Limits {

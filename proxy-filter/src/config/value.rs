@@ -33,6 +33,22 @@ pub(super) fn flag(place: &mut bool, value: &Value) -> Result<(), Problem> {
     Ok(())
 }
 
+/// False, true, or a word.
+pub(super) fn flag_or<T: Copy>(
+    place: &mut T,
+    value: &Value,
+    [no, yes]: [T; 2],
+    (word, meaning): (&str, T),
+) -> Result<(), Problem> {
+    *place = match value {
+        Value::Bool(false) => no,
+        Value::Bool(true) => yes,
+        Value::String(text) if text == word => meaning,
+        other => return expected(&format!("true, false or `{word}`"), other),
+    };
+    Ok(())
+}
+
 /// Numbers of a Struct are doubles; one that is whole may stand there with a point.
 fn whole(value: &Value) -> Option<u32> {
     let number = value.as_f64()?;

@@ -23,7 +23,7 @@ use crate::guard::provoke;
 use crate::http2::PREFACE;
 use crate::metrics::{Counter, Event, Gauge};
 use crate::timer::{self, Alarm};
-use crate::to_http2::DubboToHttp2;
+use crate::to_http2::{DubboToHttp2, Turns};
 use crate::translate::Close;
 use crate::worker;
 
@@ -52,7 +52,7 @@ pub(super) struct Translate {
 
 /// What the client speaks.
 enum Speech {
-    Unknown(Arc<Config>),
+    Unknown(Arc<Config>, Arc<Turns>),
     Dubbo(Box<DubboToHttp2>),
     /// HTTP/2, whose requests get an authority.
     Http2(Box<Authority>),
@@ -158,12 +158,13 @@ struct Outcome {
 }
 
 impl Translate {
-    pub(super) fn new(config: Arc<Config>) -> Self {
+    /// One of the connections that drain together.
+    pub(super) fn new(config: Arc<Config>, turns: Arc<Turns>) -> Self {
         Self {
             worker_bytes: config.limits.worker_bytes,
             patience: config.half_frame_ms.into(),
             undecided_until: Cell::new(None),
-            speech: RefCell::new(Speech::Unknown(config)),
+            speech: RefCell::new(Speech::Unknown(config, turns)),
             flush: Alarm::default(),
             stopped: Cell::new(false),
             wants_dubbo: Cell::new(true),
@@ -176,7 +177,7 @@ impl Translate {
     /// Tells from the first two bytes what the client speaks, if it is not known yet.
     fn decide(&self, envoy: &Envoy<'_>, end: bool) {
         let mut speech = self.speech.borrow_mut();
-        let Speech::Unknown(config) = &*speech else {
+        let Speech::Unknown(config, turns) = &*speech else {
             return;
         };
         let mut first = Vec::with_capacity(2);
@@ -186,6 +187,7 @@ impl Translate {
         match first[..] {
             [0xda, 0xbb] => {
                 let translator = DubboToHttp2::new(Arc::clone(config), timer::now());
+                let translator = translator.in_turn(Arc::clone(turns));
                 *speech = Speech::Dubbo(Box::new(translator));
                 envoy.count(Event::Count(Counter::ConnectionsDubbo, 1));
                 envoy.count(Event::Move(Gauge::Connections, 1));
@@ -229,7 +231,7 @@ impl Translate {
         let translator: &mut dyn Translator = match &mut *speech {
             Speech::Dubbo(translator) => &mut **translator,
             Speech::Http2(translator) => &mut **translator,
-            Speech::Unknown(_) | Speech::Other => return None,
+            Speech::Unknown(..) | Speech::Other => return None,
         };
         let now = timer::now();
         translator.clock(now, !self.stopped.get());
@@ -302,7 +304,7 @@ impl Part for Translate {
             });
         });
         let Some(outcome) = outcome else {
-            let unknown = matches!(*self.speech.borrow(), Speech::Unknown(_));
+            let unknown = matches!(*self.speech.borrow(), Speech::Unknown(..));
             return if unknown { STOP_ITERATION } else { CONTINUE };
         };
         if outcome.is_dubbo {
@@ -346,7 +348,7 @@ impl Part for Translate {
             self.settle(envoy, &outcome, false);
             return;
         }
-        let is_unknown = matches!(*self.speech.borrow(), Speech::Unknown(_));
+        let is_unknown = matches!(*self.speech.borrow(), Speech::Unknown(..));
         let until = self.undecided_until.get().filter(|_| is_unknown);
         let now = timer::now();
         match until {

@@ -19,12 +19,17 @@ use super::super::{SOURCE, becomes};
 use super::{OUTBOUND, registry, serving};
 
 /// A pod with its sidecar.
-struct Sidecar {
-    envoy: Envoy,
-    _secrets: Secrets,
+pub(super) struct Sidecar {
+    pub(super) envoy: Envoy,
+    pub(super) secrets: Secrets,
 }
 
-async fn sidecar(name: &str, namespace: &str, pod: &Namespace, authority: &Authority) -> Sidecar {
+pub(super) async fn sidecar(
+    name: &str,
+    namespace: &str,
+    pod: &Namespace,
+    authority: &Authority,
+) -> Sidecar {
     pod.redirect_to_sidecar();
     let secrets = Secrets::start(authority, &authority.workload(namespace, name)).await;
     let istiod = SocketAddr::from((GATEWAY, 15010));
@@ -37,10 +42,7 @@ async fn sidecar(name: &str, namespace: &str, pod: &Namespace, authority: &Autho
         .start()
         .await;
     envoy.wait_until_ready().await;
-    Sidecar {
-        envoy,
-        _secrets: secrets,
-    }
+    Sidecar { envoy, secrets }
 }
 
 /// The same service on a port of each mode.

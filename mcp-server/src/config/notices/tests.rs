@@ -44,12 +44,6 @@ fn what_has_no_effect_is_told_and_nothing_else_is() {
             ],
         ),
         (
-            routed("{options: {drain_ms: 5000}}"),
-            vec![
-                "filter.options.drain_ms: Envoy cuts connections 5000 ms after it said goodbye, so calls can be lost",
-            ],
-        ),
-        (
             "ports: {http2: [{ports: [20880], namespaces: [shop], except: [10.0.0.1, 0.0.0.0/0]}]}\nfilter: {}".to_owned(),
             vec!["ports.http2: 0.0.0.0/0 in except leaves nothing of port 20880 to be routed"],
         ),

@@ -26,6 +26,10 @@ const BLOCK_ALL: &str = "block_all";
 
 const HCM: &str = "envoy.filters.network.http_connection_manager";
 const ROUTER: &str = "envoy.filters.http.router";
+/// How long it lets a connection be to which it has said goodbye, unless it is told otherwise.
+const HCM_DRAIN_MS: u64 = 5000;
+/// For how much longer than `drain_ms` a connection may be there.
+const MARGIN_MS: u64 = 5000;
 const TCP_PROXY: &str = "envoy.filters.network.tcp_proxy";
 /// istiod's cluster for inbound ports that it does not know: where the connection was going.
 const INBOUND_PASSTHROUGH: &str = "InboundPassthroughCluster";
@@ -72,6 +76,14 @@ impl<'a> Patches<'a> {
             Operation::InsertBefore,
             self.network_filter("dubbo_to_http2", &self.installation.caller_options()),
         );
+        if let Some(patient) = self.patient_manager() {
+            self.outbound(
+                ApplyTo::NetworkFilter,
+                ObjectTypes::Listener(in_chain(HCM, None)),
+                Operation::Merge,
+                Some(patient),
+            );
+        }
         // With it the peer would be offered HTTP/2 and take the connection into its HTTP chain.
         self.outbound(
             ApplyTo::HttpFilter,
@@ -173,14 +185,17 @@ impl<'a> Patches<'a> {
     /// the way of ports that istiod does not know.
     pub(super) fn provider(&mut self, port: u16) {
         let options = &self.installation.options;
-        for (filter, operation, value) in [
+        let patches = [
             (
                 HCM,
                 Operation::InsertBefore,
                 self.network_filter("dubbo_to_http2", options),
             ),
+            (HCM, Operation::Merge, self.patient_manager()),
             (TCP_PROXY, Operation::Merge, passed_through()),
-        ] {
+        ];
+        for (filter, operation, value) in patches.into_iter().filter(|(.., value)| value.is_some())
+        {
             let listener = ListenerMatch {
                 port_number: port.into(),
                 filter_chain: Some(chain(filter, None)),
@@ -308,6 +323,23 @@ impl<'a> Patches<'a> {
             "name": "dubbo_hold",
             "typed_config": wrapped(message, named("filter_name", "dubbo_hold", "filter_config", &options)),
         }))
+    }
+
+    /// The connection manager, where by itself it would cut a connection before the filter is done with it.
+    fn patient_manager(&self) -> Option<Map<String, Value>> {
+        let drain_ms = self.installation.options.get("drain_ms")?;
+        // The filter's own reader has it that this is a whole number, written as whatever.
+        let drain_ms = drain_ms.as_f64()? as u64;
+        (drain_ms >= HCM_DRAIN_MS).then(|| {
+            let wanted = drain_ms + MARGIN_MS;
+            let message =
+                "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager";
+            let time = format!("{}.{:03}s", wanted / 1000, wanted % 1000);
+            object(json!({
+                "name": HCM,
+                "typed_config": typed(message, object(json!({"drain_timeout": time}))),
+            }))
+        })
     }
 
     fn bridge(&self) -> Map<String, Value> {

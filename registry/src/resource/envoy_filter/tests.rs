@@ -345,6 +345,38 @@ fn a_bound_of_the_network_filters_is_told_to_them_alone() {
     );
 }
 
+/// Envoy's connection manager has five seconds from its goodbye to the end.
+#[test]
+fn a_long_drain_is_let_be() {
+    let timeouts = |drain_ms: Value| {
+        let mut installation = Installation {
+            providers: Reach::from([("pay".into(), BTreeSet::from([20880]))]),
+            ..Installation::default()
+        };
+        installation.options.insert("drain_ms".into(), drain_ms);
+        let objects = render(&mesh(&[list(&["20880"], &["shop"])], installation));
+        let merges = shown(&objects).into_iter().flat_map(|(name, patches)| {
+            let merges = patches.as_array().unwrap().clone().into_iter();
+            let of_filter = merges.filter(|it| {
+                it["applyTo"] == "NETWORK_FILTER" && it["patch"]["operation"] == "MERGE"
+            });
+            of_filter.map(move |it| (name.clone(), it["patch"]["value"].clone()))
+        });
+        merges.collect::<Vec<_>>()
+    };
+    let manager = json!({
+        "name": "envoy.filters.network.http_connection_manager",
+        "typed_config": {
+            "@type": "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
+            "drain_timeout": "70.000s",
+        },
+    });
+    assert_eq!(timeouts(json!(4000)), []);
+    let both = ["shop/dubbo-mesh-callers", "pay/dubbo-mesh-providers"];
+    let both = both.map(|name| (name.to_owned(), manager.clone()));
+    assert_eq!(timeouts(json!(65_000.0)), both);
+}
+
 #[test]
 fn the_socket_is_for_clusters_of_callers_and_options_reach_every_part() {
     let installation = Installation {
