@@ -330,7 +330,7 @@ fn a_panic_while_a_call_waits_costs_its_waiting() {
         let files = Files::new();
         files.routes(&[to("v1")]);
         for text in ["acme.greeter.dubbo", "dubbo_hold looks"] {
-            let envoy = super::envoy(&files.caller(json!({"hold_ms": 60_000})))
+            let envoy = envoy(&files.caller(json!({"hold_ms": 60_000})))
                 .environment("DUBBO_MESH_PANIC_ON", text);
             let mut envoy = envoy.start().await;
             envoy.wait_until_ready().await;
