@@ -61,10 +61,10 @@ fn istiod_takes_every_object_besides_the_entries_as_it_was_sent() {
             vec![
                 object("istio-system", "dubbo-mesh-observed", 2),
                 object("pay", "com.acme.a.dubbo--clusters", 1),
-                object("pay", "dubbo-mesh-callers", 11),
+                object("pay", "dubbo-mesh-callers", 15),
                 object("pay", "dubbo-mesh-providers", 3),
                 object("shop", "com.acme.a.dubbo--clusters", 1),
-                object("shop", "dubbo-mesh-callers", 11),
+                object("shop", "dubbo-mesh-callers", 15),
             ],
             async || stored("EnvoyFilter", "configPatches").await,
         )
