@@ -9,8 +9,6 @@ mod samples;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use counted::Counted;
-
 use dubbo_codec::{Frame, FrameHead, Limits, set_request_id};
 use dubbo_proxy_filter::config::Config;
 use dubbo_proxy_filter::hpack::{Encoder, HeaderList};
@@ -18,17 +16,13 @@ use dubbo_proxy_filter::http2::PREFACE;
 use dubbo_proxy_filter::request::{Seen, to_headers};
 use dubbo_proxy_filter::to_dubbo::Http2ToDubbo;
 use dubbo_proxy_filter::to_http2::DubboToHttp2;
-use samples::Sample;
 
-const TRANSLATORS: Counted = Counted {
-    rows: &[
-        ("to_headers", "small", 2000),
-        ("caller", "small", 2000),
-        ("provider", "small", 2000),
-    ],
-    bounds: "translators.tsv",
-    run,
-};
+const COUNTED: [(&str, &str, u32); 3] = [
+    ("to_headers", "small", 2000),
+    ("caller", "small", 2000),
+    ("provider", "small", 2000),
+];
+const BOUNDS: &str = "translators.tsv";
 
 const SETTINGS: &[u8] = &[0, 0, 6, 4, 0, 0, 0, 0, 0, 0, 4, 0x7f, 0, 0, 0];
 const WINDOW: &[u8] = &[0, 0, 4, 8, 0, 0, 0, 0, 0, 0x60, 0, 0, 0];
@@ -38,16 +32,26 @@ const WARM: usize = 4;
 const PREPARED: usize = 16;
 
 fn main() -> ExitCode {
-    TRANSLATORS.main()
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match &arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        [] => counted::compare(BOUNDS, &counted::counts(&COUNTED)),
+        ["--set"] => counted::set(BOUNDS, &counted::counts(&COUNTED)),
+        [row, sample, times] => run(row, sample, times.parse().expect("a number")),
+        _ => panic!("no such arguments: {arguments:?}"),
+    }
 }
 
-fn run(row: &str, sample: &Sample, times: u32) {
+fn run(row: &str, sample: &str, times: u32) -> ExitCode {
+    let all = samples::samples();
+    let sample = all.iter().find(|known| known.name == sample);
+    let call = &sample.expect("a sample").frame;
     match row {
-        "to_headers" => headers(&sample.frame, times),
-        "caller" => caller(&sample.frame, times),
-        "provider" => provider(&sample.frame, times),
+        "to_headers" => headers(call, times),
+        "caller" => caller(call, times),
+        "provider" => provider(call, times),
         _ => panic!("no such row: {row}"),
     }
+    ExitCode::SUCCESS
 }
 
 /// The answer of a provider: a text of 20 bytes.

@@ -10,8 +10,10 @@ use super::{DEFAULT_TABLE_SIZE, ENTRY_OVERHEAD, Field, integer, statics};
 
 /// The index of the newest entry of the dynamic table.
 const DYNAMIC: usize = statics::TABLE.len() + 1;
-/// Sets of places that remember what was seen: twice as many places as a table has entries.
+/// Sets of places that remember what was seen, and places of a set: so many that hardly ever all places
+/// of a set are those of entries in the table.
 const SETS: usize = 128;
+const WAYS: usize = 4;
 
 /// A name or a field that was seen, by its hash, and the number of the table's entry that had it last; 0
 /// if none has.
@@ -25,8 +27,7 @@ struct Seen {
 #[derive(Clone, Debug)]
 pub struct Encoder {
     table: Table,
-    /// Of each set the one that was seen last stands first.
-    seen: Box<[[Seen; 2]; SETS]>,
+    seen: Box<[[Seen; WAYS]; SETS]>,
     /// Sizes to announce at the start of the next block: the lowest since the last, and the last.
     resized: Option<(usize, usize)>,
 }
@@ -42,7 +43,7 @@ impl Encoder {
     pub fn new() -> Self {
         Self {
             table: Table::new(DEFAULT_TABLE_SIZE),
-            seen: Box::new([[Seen::default(); 2]; SETS]),
+            seen: Box::new([[Seen::default(); WAYS]; SETS]),
             resized: None,
         }
     }
@@ -143,20 +144,20 @@ impl Encoder {
         string(out, value);
     }
 
-    /// What is seen now becomes the first of its set. If it was seen before: the number of its entry, or 0.
+    /// Remembers what is seen. If it was seen before: the number of its entry, or 0. Ids that no two calls
+    /// share must not displace what stands in the table.
     fn see(&mut self, hash: u32) -> Option<u32> {
         let set = &mut self.seen[hash as usize / 2 % SETS];
-        if set[0].hash != hash {
-            set.swap(0, 1);
+        if let Some(seen) = set.iter().find(|seen| seen.hash == hash) {
+            return Some(seen.entry);
         }
-        if set[0].hash != hash {
-            set[0] = Seen { hash, entry: 0 };
-            return None;
-        }
-        Some(set[0].entry)
+        let is_free = |seen: &Seen| self.table.numbered(seen.entry).is_none();
+        let at = set.iter().position(is_free);
+        set[at.unwrap_or(hash as usize / 2 / SETS % WAYS)] = Seen { hash, entry: 0 };
+        None
     }
 
-    /// What was seen last of its set is the newest entry.
+    /// What was seen is the newest entry.
     fn stands_in_table(&mut self, hash: u32) {
         let set = &mut self.seen[hash as usize / 2 % SETS];
         if let Some(seen) = set.iter_mut().find(|seen| seen.hash == hash) {
