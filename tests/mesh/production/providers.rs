@@ -174,7 +174,10 @@ fn listeners_and_clusters(dump: &Value) -> Sent {
     });
     let clusters = all("dynamicActiveClusters", |it| it["cluster"].clone());
     let named = |it: Value| (it["name"].as_str().unwrap().to_owned(), it);
-    listeners.into_iter().chain(clusters).map(named).collect()
+    // istiod names in a tag of this one whichever sidecar it made it for first.
+    let outbound = |it: &Value| it["name"] == "0.0.0.0_20880";
+    let listeners = listeners.into_iter().filter(|it| !outbound(it));
+    listeners.chain(clusters).map(named).collect()
 }
 
 /// The chains of a provider's port among those of `virtualInbound`.
