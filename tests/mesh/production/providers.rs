@@ -11,7 +11,8 @@ use support::{EnvoySettings, Istiod, isolated, pod, service_of_pod, work_dir};
 use super::super::{becomes, serve};
 use super::{HCM, istiod, names};
 
-/// A provider's namespace is named after what istiod makes its chains of, and of its policy.
+/// A provider's namespace is named after its policy and after what istiod makes its chains of. No name
+/// begins with another: istiod shows the sidecar of any name that has the one asked for in it.
 struct Case {
     namespace: &'static str,
     /// A Kubernetes Service with `appProtocol: http2`; else a Sidecar `ingress`.
@@ -21,22 +22,22 @@ struct Case {
 
 const CASES: [Case; 4] = [
     Case {
-        namespace: "service",
+        namespace: "permissive-service",
         service: true,
         strict: false,
     },
     Case {
-        namespace: "service-strict",
+        namespace: "strict-service",
         service: true,
         strict: true,
     },
     Case {
-        namespace: "ingress",
+        namespace: "permissive-ingress",
         service: false,
         strict: false,
     },
     Case {
-        namespace: "ingress-strict",
+        namespace: "strict-ingress",
         service: false,
         strict: true,
     },
@@ -44,7 +45,7 @@ const CASES: [Case; 4] = [
 
 const CONFIG: &str = "
 filter:
-  providers: [{ports: [20880], namespaces: [service, service-strict, ingress, ingress-strict]}]
+  providers: [{ports: [20880], namespaces: [permissive-service, strict-service, permissive-ingress, strict-ingress]}]
   options: {attachments: [region]}
 ";
 
@@ -174,10 +175,7 @@ fn listeners_and_clusters(dump: &Value) -> Sent {
     });
     let clusters = all("dynamicActiveClusters", |it| it["cluster"].clone());
     let named = |it: Value| (it["name"].as_str().unwrap().to_owned(), it);
-    // istiod names in a tag of this one whichever sidecar it made it for first.
-    let outbound = |it: &Value| it["name"] == "0.0.0.0_20880";
-    let listeners = listeners.into_iter().filter(|it| !outbound(it));
-    listeners.chain(clusters).map(named).collect()
+    listeners.into_iter().chain(clusters).map(named).collect()
 }
 
 /// The chains of a provider's port among those of `virtualInbound`.
