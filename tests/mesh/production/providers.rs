@@ -12,7 +12,7 @@ use super::super::{becomes, serve};
 use super::{HCM, istiod, names};
 
 /// A provider's namespace is named after its policy and after what istiod makes its chains of. No name
-/// begins with another: istiod shows the sidecar of any name that has the one asked for in it.
+/// is part of another: istiod shows the sidecar of any name that has the one asked for in it.
 struct Case {
     namespace: &'static str,
     /// A Kubernetes Service with `appProtocol: http2`; else a Sidecar `ingress`.
