@@ -11,7 +11,8 @@ use support::{EnvoySettings, Istiod, isolated, pod, service_of_pod, work_dir};
 use super::super::{becomes, serve};
 use super::{HCM, istiod, names};
 
-/// A provider's namespace is named after what istiod makes its chains of, and of its policy.
+/// A provider's namespace is named after its policy and after what istiod makes its chains of. No name
+/// is part of another: istiod shows the sidecar of any name that has the one asked for in it.
 struct Case {
     namespace: &'static str,
     /// A Kubernetes Service with `appProtocol: http2`; else a Sidecar `ingress`.
@@ -21,22 +22,22 @@ struct Case {
 
 const CASES: [Case; 4] = [
     Case {
-        namespace: "service",
+        namespace: "permissive-service",
         service: true,
         strict: false,
     },
     Case {
-        namespace: "service-strict",
+        namespace: "strict-service",
         service: true,
         strict: true,
     },
     Case {
-        namespace: "ingress",
+        namespace: "permissive-ingress",
         service: false,
         strict: false,
     },
     Case {
-        namespace: "ingress-strict",
+        namespace: "strict-ingress",
         service: false,
         strict: true,
     },
@@ -44,7 +45,7 @@ const CASES: [Case; 4] = [
 
 const CONFIG: &str = "
 filter:
-  providers: [{ports: [20880], namespaces: [service, service-strict, ingress, ingress-strict]}]
+  providers: [{ports: [20880], namespaces: [permissive-service, strict-service, permissive-ingress, strict-ingress]}]
   options: {attachments: [region]}
 ";
 
