@@ -12,6 +12,7 @@ mod bridge;
 mod calls;
 mod events;
 mod failures;
+mod hold;
 mod hostile;
 mod load;
 mod module;

@@ -10,6 +10,7 @@ mod demo;
 mod features;
 mod filters;
 mod hostile;
+mod instants;
 mod living;
 mod matrix;
 mod members;

@@ -66,7 +66,7 @@ Registries:
       &session-timeout=30s   &audit-interval=60s   &tls=true   &password-file=PATH …
   file:providers.yaml        a YAML list of provider URLs, read again when it changes
 
-Ends on SIGTERM or SIGINT: readiness goes away, streams end with UNAVAILABLE, so that istiod
+Ends on SIGTERM, SIGINT or SIGHUP: readiness goes away, streams end with UNAVAILABLE, so that istiod
 reconnects, and open connections get a few seconds.
 
 Exit status: 0 after a signal, 1 when something stopped working, 2 for a bad command line or

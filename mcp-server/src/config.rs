@@ -5,7 +5,9 @@
 
 pub(crate) mod duration;
 mod filter;
+mod notices;
 mod server;
+mod yaml;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -25,6 +27,7 @@ use dubbo_registry::workload::{Rule, Workloads};
 use ipnet::Ipv4Net;
 use serde::Deserialize;
 use serde::de::Error as _;
+use serde_saphyr::Spanned;
 
 use duration::Written as WrittenDuration;
 use filter::Written as WrittenFilter;
@@ -85,8 +88,9 @@ pub struct ConfigError(pub String);
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase", default)]
 struct Written {
-    registries: Vec<SourceConfig>,
+    registries: Vec<Spanned<SourceConfig>>,
     listen: Listen,
+    #[serde(deserialize_with = "server::address_if_any")]
     admin: Option<SocketAddr>,
     namespace: Option<Namespace>,
     ports: WrittenPorts,
@@ -99,7 +103,7 @@ struct Written {
     removal: WrittenRemoval,
     holds: WrittenHolds,
     host_names: WrittenHostNames,
-    filter: Option<WrittenFilter>,
+    filter: Option<Spanned<WrittenFilter>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -117,6 +121,7 @@ struct WrittenPorts(Ports);
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct VipsFields {
+    #[serde(deserialize_with = "cidr")]
     cidr: Ipv4Net,
     pins: BTreeMap<Arc<str>, Ipv4Addr>,
 }
@@ -175,22 +180,7 @@ impl Config {
         if text.trim().is_empty() {
             return Self::defaults();
         }
-        serde_saphyr::from_str(text).map_err(|error| {
-            let at = error.location().map_or_else(String::new, |location| {
-                format!("{}:{}: ", location.line(), location.column())
-            });
-            ConfigError(format!("{at}{}", plain(&error)))
-        })
-    }
-}
-
-/// The error itself, without the picture of the source and without the place, which stands in
-/// front.
-fn plain(error: &serde_saphyr::Error) -> String {
-    let text = error.without_snippet().to_string();
-    match text.rsplit_once(" at line ") {
-        Some((message, _)) => message.to_owned(),
-        None => text,
+        yaml::read(text).map_err(ConfigError)
     }
 }
 
@@ -198,15 +188,7 @@ impl TryFrom<Written> for Config {
     type Error = String;
 
     fn try_from(written: Written) -> Result<Self, String> {
-        let mut ids = BTreeSet::new();
-        if let Some(twice) = written
-            .registries
-            .iter()
-            .map(SourceConfig::id)
-            .find(|id| !ids.insert(id.clone()))
-        {
-            return Err(format!("registry {twice} is listed twice"));
-        }
+        check_registries(&written.registries)?;
         check_export_to(&written.export_to).map_err(|error| format!("exportTo: {error}"))?;
         let mut schemes = Mesh::default_schemes();
         schemes.extend(
@@ -215,9 +197,15 @@ impl TryFrom<Written> for Config {
                 .into_iter()
                 .map(|(scheme, as_what)| (scheme.0, as_what)),
         );
-        let installation = written.filter.map(|filter| filter.0);
-        if let Some(installation) = &installation {
-            filter::check(installation, &written.ports.0)?;
+        if let Some(filter) = &written.filter {
+            filter::check(&filter.value.0, &written.ports.0)
+                .map_err(|error| format!("{}filter.{error}", yaml::place(filter)))?;
+        }
+        let admin = written.admin.unwrap_or(DEFAULT_ADMIN);
+        if admin == written.listen.address && admin.port() != 0 {
+            return Err(format!(
+                "listen.address and admin are both {admin}; give one of them another port"
+            ));
         }
         let mesh = Mesh {
             namespace: written
@@ -229,7 +217,7 @@ impl TryFrom<Written> for Config {
             workloads: Workloads::new(written.workloads),
             export_to: written.export_to,
             overrides: written.overrides.into_iter().map(|o| o.0).collect(),
-            installation,
+            installation: written.filter.map(|filter| filter.value.0),
         };
         let labels = match written.labels {
             Some(labels) => labels.into_iter().map(|label| label.0).collect(),
@@ -237,9 +225,9 @@ impl TryFrom<Written> for Config {
         };
         let names = written.host_names;
         Ok(Self {
-            registries: written.registries,
+            registries: written.registries.into_iter().map(|r| r.value).collect(),
             listen: written.listen,
-            admin: written.admin.unwrap_or(DEFAULT_ADMIN),
+            admin,
             mesh: Arc::new(mesh),
             reading: Reading { labels },
             removal: Policy {
@@ -254,6 +242,18 @@ impl TryFrom<Written> for Config {
                 HostNamesMode::Refuse => HostNames::Refuse,
             },
         })
+    }
+}
+
+fn check_registries(registries: &[Spanned<SourceConfig>]) -> Result<(), String> {
+    let mut ids = BTreeSet::new();
+    match registries.iter().find(|r| !ids.insert(r.value.id())) {
+        None => Ok(()),
+        Some(twice) => Err(format!(
+            "{}registry {} is listed twice",
+            yaml::place(twice),
+            twice.value.id()
+        )),
     }
 }
 
@@ -290,17 +290,42 @@ impl Default for VipsFields {
 }
 
 impl TryFrom<VipsFields> for WrittenVips {
-    type Error = dubbo_registry::vip::RangeError;
+    type Error = String;
 
-    fn try_from(fields: VipsFields) -> Result<Self, Self::Error> {
-        Range::new(fields.cidr, fields.pins).map(Self)
+    fn try_from(fields: VipsFields) -> Result<Self, String> {
+        let of_dubbo = |host: &&Arc<str>| host.strip_suffix(".dubbo").is_some_and(is_host);
+        if let Some(host) = fields.pins.keys().find(|host| !of_dubbo(host)) {
+            return Err(format!(
+                "pins: {host:?} is no host of ours, which are like com.acme.orders.dubbo"
+            ));
+        }
+        Range::new(fields.cidr, fields.pins)
+            .map(Self)
+            .map_err(|error| error.to_string())
     }
+}
+
+/// Labels in lower case, with dots between them.
+fn is_host(name: &str) -> bool {
+    name.split('.').all(is_namespace)
+}
+
+fn cidr<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Ipv4Net, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    text.parse().map_err(|_| {
+        D::Error::custom(format!(
+            "{text:?} is no range of IPv4 addresses such as {DEFAULT_RANGE}"
+        ))
+    })
 }
 
 impl TryFrom<Override> for WrittenOverride {
     type Error = String;
 
     fn try_from(other: Override) -> Result<Self, String> {
+        if other.interfaces.is_empty() {
+            return Err("interfaces: none are listed; `\"*\"` stands for all".into());
+        }
         for (key, value) in &other.labels {
             if !is_label_key(key) || value.len() > 63 || !is_label_value(value) {
                 return Err(format!("{key}: {value} is not a Kubernetes label"));
@@ -323,7 +348,7 @@ pub(crate) fn check_export_to(namespaces: &[Arc<str>]) -> Result<(), String> {
     match namespaces.iter().find(|name| !legal(name)) {
         None => Ok(()),
         Some(name) => Err(format!(
-            "{name:?} cannot be exported to: names of namespaces, or \"*\" alone for all"
+            "{name:?} is neither the name of a namespace nor `\"*\"`, alone, for all"
         )),
     }
 }
@@ -392,7 +417,13 @@ impl<'de> Deserialize<'de> for Scheme {
                 "scheme {text:?} cannot be part of a port's name; it has to be a DNS label of at most 32"
             )));
         }
-        Ok(Self(Protocol::from(text.as_str())))
+        let protocol = Protocol::from(text.as_str());
+        if protocol == Protocol::Dubbo {
+            return Err(D::Error::custom(
+                "dubbo is TCP, or HTTP/2 on the ports of ports.http2, and nothing else",
+            ));
+        }
+        Ok(Self(protocol))
     }
 }
 

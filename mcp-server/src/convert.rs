@@ -9,6 +9,7 @@ use std::time::Duration;
 use dubbo_registry::event::{News, SourceState};
 use dubbo_registry::removal::Time;
 use dubbo_registry::resource::Kind;
+use dubbo_registry::source::SourceConfig;
 use dubbo_registry::{resolve, watch};
 use futures::StreamExt;
 use tokio::time::{Instant, timeout_at};
@@ -81,14 +82,26 @@ pub(crate) async fn read(
         .iter()
         .map(|r| watch(r.clone(), config.reading.clone()));
     let mut events = futures::stream::select_all(sources);
+    let is_file = |registry: &&SourceConfig| matches!(registry, SourceConfig::File(_));
+    let files = config.registries.iter().filter(is_file);
+    let files: Vec<_> = files.map(SourceConfig::id).collect();
     let mut adapter = Adapter::new(config);
     while !adapter.services().complete() {
         match timeout_at(deadline, events.next()).await {
             Ok(Some(event)) => {
                 if let News::State(state @ SourceState::Connecting(_)) = &event.news {
                     let waits_for = reason(state);
+                    if files.contains(&event.source) {
+                        // Nobody is likely to mend a file within the minute.
+                        return Err(format!("{}: {waits_for}", event.source));
+                    }
+                    let shown = humantime::format_duration(patience);
                     // Who cannot be told now is told in the end.
-                    let _ = writeln!(report, "waiting: {}: {waits_for}", event.source);
+                    let _ = writeln!(
+                        report,
+                        "waiting up to {shown} (--timeout): {}: {waits_for}",
+                        event.source
+                    );
                 }
                 adapter.event(event, Time::default());
             }

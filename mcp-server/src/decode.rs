@@ -276,11 +276,15 @@ fn foreign(first: &[u8]) -> Option<String> {
     }
     let what = match Sniff::of(first) {
         Sniff::Dubbo => return None,
-        Sniff::Telnet => "text; hexadecimal digits need --hex",
-        sniff => tell::sniffed(sniff),
+        Sniff::Telnet => ": it seems to be text; hexadecimal digits need --hex",
+        Sniff::NeedMore => ", it is too short",
+        Sniff::Http1 => ": it seems to be HTTP/1",
+        Sniff::Http2 => ": it seems to be HTTP/2 (Triple, gRPC)",
+        Sniff::Tls => ": it seems to be TLS",
+        _ => "",
     };
     Some(format!(
-        "is no capture and does not begin with a Dubbo frame (da bb): it seems to be {what}; a bare \
-         value needs --hessian2 or --jsonb"
+        "is no capture and does not begin with a Dubbo frame (da bb){what}; a bare value needs \
+         --hessian2 or --jsonb"
     ))
 }

@@ -98,7 +98,9 @@ fn run_check(asked: &Check) -> Result<ExitCode, (String, u8)> {
         "{file}: ok; registries: {listed}; listen: {}",
         config.listen.address
     );
-    writeln!(io::stdout(), "{summary}").map_err(|error| (error.to_string(), FAILED))?;
+    let notices = config.notices().into_iter().map(|n| format!("note: {n}\n"));
+    let text: String = std::iter::once(summary + "\n").chain(notices).collect();
+    write!(io::stdout(), "{text}").map_err(|error| (error.to_string(), FAILED))?;
     Ok(ExitCode::SUCCESS)
 }
 

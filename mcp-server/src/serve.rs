@@ -7,6 +7,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use dubbo_registry::{resolve, watch as watch_registry};
 use futures::StreamExt;
@@ -15,23 +16,31 @@ use prometheus_client::registry::Registry;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep};
 
 use crate::adapter::Adapter;
 use crate::admin::Admin;
 use crate::config::{Config, HostNames, Listen};
 use crate::pipeline::{self, Input, Outputs};
 use crate::server::{Server, Settings, TlsFiles};
+use crate::snapshot::Snapshot;
 use crate::status::Status;
 use crate::telemetry::Telemetry;
 
-/// Serves until SIGTERM or SIGINT. The error is why it cannot, or why it had to end.
+/// Between two lines that say what istiod waits for.
+const REMINDER: Duration = Duration::from_secs(60);
+
+/// Serves until SIGTERM, SIGINT or SIGHUP: who starts it anew after any of them has it read its
+/// configuration again. The error is why it cannot, or why it had to end.
 pub async fn run(config: Config) -> Result<(), String> {
-    let signals = (
+    let signals = [
         listen_for(SignalKind::terminate())?,
         listen_for(SignalKind::interrupt())?,
-    );
+        listen_for(SignalKind::hangup())?,
+    ];
     let mut metrics = Registry::default();
     let telemetry = Telemetry::new(&mut metrics);
+    telemetry.configured(&config.notices());
     let (published, snapshots) = watch::channel(None);
     let (status, statuses) = watch::channel(Arc::new(Status::default()));
     let (names, wanted) = watch::channel(BTreeSet::new());
@@ -48,10 +57,11 @@ pub async fn run(config: Config) -> Result<(), String> {
         metrics: Arc::new(metrics),
         telemetry: telemetry.clone(),
         published: snapshots.clone(),
-        status: statuses,
+        status: statuses.clone(),
         stop: stopping.clone(),
     };
     let admin = tokio::spawn(admin.run(admin_listener));
+    let reminder = tokio::spawn(remind(snapshots.clone(), statuses, telemetry.clone()));
     let outputs = Outputs {
         published,
         names,
@@ -66,6 +76,7 @@ pub async fn run(config: Config) -> Result<(), String> {
     stop.send_replace(true);
     let drained = server.await;
     admin.abort();
+    reminder.abort();
     drained.map_err(|error| format!("the server failed: {error}"))?;
     ended
 }
@@ -104,14 +115,26 @@ fn listen_for(kind: SignalKind) -> Result<Signal, String> {
     signal(kind).map_err(|error| format!("cannot listen for signals: {error}"))
 }
 
+/// Says again and again what nothing can be published without, until something was.
+async fn remind(
+    published: watch::Receiver<Option<Arc<Snapshot>>>,
+    status: watch::Receiver<Arc<Status>>,
+    telemetry: Telemetry,
+) {
+    let began = Instant::now();
+    loop {
+        sleep(REMINDER).await;
+        if published.borrow().is_some() {
+            return;
+        }
+        telemetry.nothing_published(&status.borrow(), began.elapsed());
+    }
+}
+
 /// Waits for a signal, or for the pipeline, which never ends by itself.
-async fn wait(
-    (mut terminate, mut interrupt): (Signal, Signal),
-    pipeline: JoinHandle<()>,
-) -> Result<(), String> {
-    let terminated = Box::pin(async move { terminate.recv().await });
-    let interrupted = Box::pin(async move { interrupt.recv().await });
-    let signal = futures::future::select(terminated, interrupted);
+async fn wait(signals: [Signal; 3], pipeline: JoinHandle<()>) -> Result<(), String> {
+    let signals = signals.map(|mut signal| Box::pin(async move { signal.recv().await }));
+    let signal = futures::future::select_all(signals);
     match futures::future::select(signal, pipeline).await {
         futures::future::Either::Left(_) => Ok(()),
         futures::future::Either::Right((Err(error), _)) => {

@@ -19,6 +19,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
 use crate::snapshot::{Counts, Snapshot};
+use crate::status::Status;
 
 mod clients;
 mod process;
@@ -103,6 +104,26 @@ impl Telemetry {
             clients: Mutex::default(),
             refusals: Mutex::default(),
         }))
+    }
+
+    /// The configuration is right, and raises these questions.
+    pub fn configured(&self, notices: &[String]) {
+        for notice in notices {
+            tracing::warn!(%notice, "configuration");
+        }
+    }
+
+    /// Control planes wait, and so does whoever waits for them.
+    pub fn nothing_published(&self, status: &Status, since: Duration) {
+        for registry in status.registries.iter().filter(|r| !r.reason.is_empty()) {
+            let seconds = since.as_secs();
+            tracing::warn!(
+                registry = registry.registry,
+                waits_for = registry.reason,
+                seconds,
+                "nothing is published yet, and istiod does not become ready"
+            );
+        }
     }
 
     /// The server accepts connections.

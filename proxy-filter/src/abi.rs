@@ -43,9 +43,17 @@ pub(crate) struct IoResult {
     pub(crate) end_of_stream: bool,
 }
 
-/// `on_network_filter_data_status`, `on_listener_filter_status`.
+/// `on_network_filter_data_status`, `on_listener_filter_status`, those of HTTP filters.
 pub(crate) const CONTINUE: u32 = 0;
 pub(crate) const STOP_ITERATION: u32 = 1;
+/// `on_http_filter_request_headers_status`: nothing of the request goes on, and what exceeds the
+/// connection's buffer is left unread.
+pub(crate) const STOP_ALL_AND_WATERMARK: u32 = 4;
+/// `http_header_type`.
+pub(crate) const REQUEST_HEADER: u32 = 0;
+pub(crate) const REQUEST_TRAILER: u32 = 1;
+/// `metadata_source`.
+pub(crate) const METADATA_OF_ROUTE: u32 = 1;
 /// `network_connection_event`.
 pub(crate) const EVENT_REMOTE_CLOSE: u32 = 0;
 pub(crate) const EVENT_LOCAL_CLOSE: u32 = 1;
@@ -138,6 +146,19 @@ callbacks! {
     listener_get_local_address(EnvoyPtr, *mut Buffer, *mut u32) -> bool = "listener_filter_get_local_address";
     listener_set_requested_application_protocols(EnvoyPtr, *const Buffer, usize)
         = "listener_filter_set_requested_application_protocols";
+
+    http_get_cluster_host_count(EnvoyPtr, u32, *mut usize, *mut usize, *mut usize) -> bool
+        = "http_get_cluster_host_count";
+    http_get_metadata_bool(EnvoyPtr, u32, Buffer, Buffer, *mut bool) -> bool = "http_get_metadata_bool";
+    http_get_header(EnvoyPtr, u32, Buffer, *mut Buffer, usize, *mut usize) -> bool = "http_get_header";
+    http_get_headers_size(EnvoyPtr, u32) -> usize = "http_get_headers_size";
+    http_set_header(EnvoyPtr, u32, Buffer, Buffer) -> bool = "http_set_header";
+    http_clear_route_cache(EnvoyPtr) = "http_clear_route_cache";
+    http_continue_decoding(EnvoyPtr) = "http_filter_continue_decoding";
+    http_recreate_stream(EnvoyPtr, *mut Header, usize) -> bool = "http_filter_recreate_stream";
+    http_scheduler_new(EnvoyPtr) -> EnvoyPtr = "http_filter_scheduler_new";
+    http_scheduler_commit(EnvoyPtr, u64) = "http_filter_scheduler_commit";
+    http_scheduler_delete(EnvoyPtr) = "http_filter_scheduler_delete";
 
     socket_io_read(EnvoyPtr, *mut u8, usize, *mut usize) -> u32 = "transport_socket_io_read";
     socket_io_write(EnvoyPtr, *const u8, usize, *mut usize) -> u32 = "transport_socket_io_write";

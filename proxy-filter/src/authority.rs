@@ -22,7 +22,7 @@ use crate::hpack::{Decoder, Encoder, HeaderList, ListLimits};
 use crate::http2::frame::{self, Head, PREFACE};
 use crate::http2::{Code, Error};
 use crate::metrics::{Counter, Event, Gauge};
-use crate::translate::{Close, KEPT, Millis, Unfinished};
+use crate::translate::{Close, KEPT_OF_CALL, Millis, Unfinished};
 
 mod frames;
 mod name;
@@ -343,7 +343,9 @@ impl Authority {
         }
         self.written.clear();
         match name::service(&self.headers).map(|key| ServiceKey::host(&key)) {
-            None => self.encoder.encode(self.headers.iter(), &mut self.written),
+            None => self
+                .encoder
+                .encode(self.headers.fields(), &mut self.written),
             Some(host) => {
                 self.named += 1;
                 let fields = name::under(&host, &self.headers);
@@ -357,7 +359,8 @@ impl Authority {
         }
         self.write(open);
         self.written.clear();
-        self.written.shrink_to(KEPT);
+        self.written.shrink_to(KEPT_OF_CALL);
+        self.headers.clear();
         Ok(())
     }
 

@@ -49,6 +49,8 @@ pub struct Config {
     pub readonly_event: bool,
     /// Milliseconds that the rest of a frame may be waited for; 0: for ever.
     pub half_frame_ms: u32,
+    /// Milliseconds that a call may wait for the cluster of its route; 0: none.
+    pub hold_ms: u32,
     /// What is held at most.
     pub limits: Limits,
     /// The codec's limits, with `limits.frame_bytes`.
@@ -165,6 +167,7 @@ impl Default for Config {
             drain_ms: 4000,
             readonly_event: true,
             half_frame_ms: 60_000,
+            hold_ms: 1000,
             limits: Limits {
                 call_bytes: PAYLOAD,
                 connection_bytes: 2 * PAYLOAD,

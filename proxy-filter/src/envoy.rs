@@ -9,12 +9,14 @@
 use crate::abi::{self, Buffer};
 
 mod bridge;
+mod http;
 mod listener;
 mod network;
 mod scheduler;
 mod socket;
 
 pub(crate) use bridge::Bridge;
+pub(crate) use http::Http;
 pub(crate) use listener::Listener;
 pub(crate) use network::{Metrics, Network, NetworkConfig};
 pub(crate) use scheduler::Scheduler;

@@ -19,7 +19,7 @@ mod table;
 
 pub use decode::{DecodeError, Decoder, ListLimits};
 pub use encode::Encoder;
-pub use list::HeaderList;
+pub use list::{Field, HeaderList};
 
 /// Size of a dynamic table that both ends begin with, in bytes (RFC 9113, 6.5.2).
 pub const DEFAULT_TABLE_SIZE: usize = 4096;

@@ -14,10 +14,11 @@
 //! hpack, http2           one HTTP/2 connection, in either role
 //! to_http2, to_dubbo     the translators
 //! authority              the same host names on connections that are HTTP/2 already
+//! hold                   how long a call waits for the cluster of its route
 //! observe, metrics       what is counted, and under which names
 //! abi, envoy             Envoy's interface; its objects and their callbacks
 //! guard, timer, worker   panics stay here; deadlines; what a worker's connections share
-//! module, listener_filter, network_filter, bridge, transport_socket      the hooks that Envoy calls
+//! module, listener_filter, network_filter, http_filter, bridge, transport_socket     the hooks that Envoy calls
 //! ```
 
 mod abi;
@@ -29,8 +30,10 @@ mod envoy;
 pub mod except;
 mod guard;
 mod header;
+pub mod hold;
 pub mod hpack;
 pub mod http2;
+mod http_filter;
 mod listener_filter;
 pub mod metrics;
 mod module;

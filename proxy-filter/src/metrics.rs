@@ -68,6 +68,10 @@ metrics! {
         RequestsReverse = "dubbo.requests.reverse",
         /// Requests that were answered here and went no further.
         RequestsRefused = "dubbo.requests.refused",
+        /// Requests that waited for the cluster of their route.
+        RequestsHeld = "dubbo.requests.held",
+        /// Those of them that waited in vain.
+        RequestsHeldInVain = "dubbo.requests.held_in_vain",
         /// Requests in Hessian2.
         Hessian2 = "dubbo.requests.serialization.hessian2",
         /// Requests in fastjson2.

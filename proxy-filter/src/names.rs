@@ -60,6 +60,7 @@ pub(crate) const ONE_WAY: &str = "dubbo-oneway";
 pub(crate) const DUBBO_STATUS: &str = "dubbo-status";
 pub(crate) const EXCEPTION: &str = "dubbo-exception";
 pub(crate) const SEAL: &str = "dubbo-mesh-seal";
+pub(crate) const HELD: &str = "dubbo-mesh-held";
 
 /// The content type of a Dubbo2 frame: head and body as they are on the wire. It is one of our own,
 /// so that nothing that Istio does for gRPC happens to Dubbo.
@@ -69,7 +70,7 @@ pub const CONTENT_TYPE_DUBBO: &str = "application/x-dubbo2";
 pub const UNREADABLE_AUTHORITY: &str = "unreadable.dubbo";
 
 /// All headers that the filter itself makes. Attachments come under their own names.
-pub const TABLE: [Name; 16] = [
+pub const TABLE: [Name; 17] = [
     row(METHOD, On::Request, "`POST`"),
     row(SCHEME, On::Request, "`http`"),
     row(
@@ -137,6 +138,11 @@ pub const TABLE: [Name; 16] = [
         SEAL,
         On::Between,
         "tells the provider's half of the same process that nothing was changed; it is bound to the frame's head and the headers, not to the rest of the body: do not hand it on",
+    ),
+    row(
+        HELD,
+        On::Between,
+        "says to `dubbo_hold` since when a call waits that begins anew",
     ),
 ];
 

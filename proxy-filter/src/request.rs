@@ -15,10 +15,10 @@ use dubbo_codec::{
 use crate::config::{Config, OverLimit, Unreadable};
 pub use crate::header::HeaderSink;
 use crate::names;
-use crate::seal::Sum;
 
 mod changes;
 mod few;
+mod read;
 mod refusal;
 mod seen;
 mod told;
@@ -164,21 +164,20 @@ fn unread(
         );
         return Err(refusal::Why::new(Class::Unreadable, text));
     }
-    emit(head, &Told::unreadable(head.serialization), config, sink);
+    let told = Told::unreadable(head.serialization, config);
+    emit(head, &told, config, sink);
     Ok(Call::of(head, None))
 }
 
 fn emit(head: &FrameHead, told: &Told<'_>, config: &Config, sink: &mut impl HeaderSink) {
-    let mut sum = Sum::default();
-    let mut header = |name: &str, value: &str, takes_part: bool| {
-        if takes_part {
-            config
-                .sealer
-                .add(&mut sum, name.as_bytes(), value.as_bytes());
-        }
-        sink.header(name.as_bytes(), value.as_bytes());
-    };
+    let mut sum = told.words.sum;
+    let mut header = |name: &str, value: &str| sink.header(name.as_bytes(), value.as_bytes());
     told.headers(head, &mut header);
+    for shown in told.shown() {
+        let (name, value) = (shown.header.as_bytes(), shown.value.as_bytes());
+        config.sealer.add(&mut sum, name, value);
+        sink.header(name, value);
+    }
     let seal = config.sealer.seal(head, told.whole, sum);
     sink.header(names::SEAL.as_bytes(), &seal);
 }

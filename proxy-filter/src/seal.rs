@@ -8,7 +8,7 @@
 //! This file owns the hashing. It must not know which headers take part.
 
 use std::collections::hash_map::RandomState;
-use std::hash::BuildHasher as _;
+use std::hash::{BuildHasher as _, Hasher as _};
 use std::sync::OnceLock;
 
 use dubbo_codec::FrameHead;
@@ -51,7 +51,9 @@ impl Sealer {
 
     /// One more header.
     pub(crate) fn add(&self, sum: &mut Sum, name: &[u8], value: &[u8]) {
-        sum.0 = sum.0.wrapping_add(self.key.hash_one((name, value)));
+        let lengths = (name.len() as u64) << 32 | value.len() as u64;
+        let hash = self.hash(&[&lengths.to_ne_bytes(), name, value]);
+        sum.0 = sum.0.wrapping_add(hash);
     }
 
     /// The seal of a frame with this head and these headers, in hex.
@@ -81,11 +83,34 @@ impl Sealer {
     }
 
     fn binding(&self, origin: u64, sum: Sum) -> u64 {
-        self.key.hash_one((origin, sum.0))
+        self.hash(&[&origin.to_ne_bytes(), &sum.0.to_ne_bytes()])
     }
 
     fn origin(&self, head: &FrameHead, whole: bool) -> u64 {
-        self.key.hash_one((self.options, whole, head.to_bytes()))
+        let options = self.options.to_ne_bytes();
+        self.hash(&[&options, &[whole.into()], &head.to_bytes()])
+    }
+
+    /// The hash of all parts in a row. They are put together first where that is cheap: the hasher's
+    /// work for a part is mostly independent of its length.
+    fn hash(&self, parts: &[&[u8]]) -> u64 {
+        let mut hasher = self.key.build_hasher();
+        let (mut row, mut len) = ([0; 128], 0);
+        for part in parts {
+            match row.get_mut(len..len + part.len()) {
+                Some(place) => {
+                    place.copy_from_slice(part);
+                    len += part.len();
+                }
+                None => {
+                    hasher.write(&row[..len]);
+                    hasher.write(part);
+                    len = 0;
+                }
+            }
+        }
+        hasher.write(&row[..len]);
+        hasher.finish()
     }
 }
 

@@ -10,7 +10,7 @@
 //!
 //! Each request of Envoy gets one response or is reset, and what may have been executed is never
 //! answered so that Istio's default policy repeats it. Memory: one unfinished frame of the provider,
-//! the first window of each request, what of requests is beyond those, up to `limits.connection_bytes`,
+//! head and first window of each request, what of requests is beyond those, up to `limits.connection_bytes`,
 //! and responses that Envoy does not take, up to twice that.
 
 use std::sync::Arc;
@@ -192,9 +192,10 @@ impl Http2ToDubbo {
         }
     }
 
-    /// Bytes that are held: of unfinished frames, and of responses that Envoy does not take yet.
+    /// Bytes that are held: of unfinished frames and calls, and of responses that Envoy does not take yet.
     pub fn buffered(&self) -> usize {
-        self.intake.held() + self.slots.gathered() + self.http2.waiting()
+        let http2 = self.http2.held() + self.http2.waiting();
+        self.intake.held() + self.slots.held() + http2
     }
 
     /// Calls that the provider has not answered.

@@ -14,7 +14,7 @@
 //! long answer is given up once others need the room. A call that nothing admits is
 //! refused with status 100; reading stops only while Envoy takes nothing at all.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use dubbo_codec::{Event as DubboEvent, Frame, FrameHead, FrameKind, Serialization, Status};
@@ -30,10 +30,11 @@ mod answers;
 mod calls;
 mod drain;
 mod flights;
+mod queue;
 
-use calls::Queued;
 use drain::Drain;
 use flights::Flights;
+use queue::Queue;
 
 /// Streams that are left when the connection begins to drain.
 const LAST_STREAMS: u32 = 1 << 16;
@@ -51,8 +52,7 @@ pub struct DubboToHttp2 {
     /// Ids of the calls that wait for an answer.
     ids: HashSet<i64>,
     /// Calls that Envoy takes no stream for yet.
-    queue: VecDeque<Queued>,
-    queued_bytes: usize,
+    queue: Queue,
     credit: Credit,
     drain: Drain,
     born: Millis,
@@ -87,8 +87,7 @@ impl DubboToHttp2 {
             to_dubbo: Vec::new(),
             flights: Flights::default(),
             ids: HashSet::new(),
-            queue: VecDeque::new(),
-            queued_bytes: 0,
+            queue: Queue::default(),
             drain: Drain::default(),
             serialization: Serialization::HESSIAN2,
             events: Vec::new(),
@@ -158,7 +157,7 @@ impl DubboToHttp2 {
 
     /// What happened since this was asked last, for metrics.
     pub fn events(&mut self) -> impl Iterator<Item = Event> + '_ {
-        let in_flight = (self.flights.waiting() + self.queue.len()) as i64;
+        let in_flight = (self.flights.waiting() + self.queue.waiting()) as i64;
         let buffered = self.buffered() as i64;
         for (gauge, told, now) in [
             (Gauge::InFlight, &mut self.told.in_flight, in_flight),
@@ -187,16 +186,9 @@ impl DubboToHttp2 {
     /// When [`at`](Self::at) has something to do.
     pub fn next_deadline(&self) -> Option<Millis> {
         let half_frame = self.unfinished.deadline().filter(|_| self.close.is_none());
-        let credit = self.credit.deadline();
-        [
-            self.flights.earliest(),
-            credit,
-            self.drain.deadline(),
-            half_frame,
-        ]
-        .into_iter()
-        .flatten()
-        .min()
+        let calls = [self.flights.earliest(), self.queue.earliest()];
+        let others = [self.credit.deadline(), self.drain.deadline(), half_frame];
+        calls.into_iter().chain(others).flatten().min()
     }
 
     /// Until `now` nothing was read from the application: a frame that it cannot finish is not its fault.
@@ -220,9 +212,7 @@ impl DubboToHttp2 {
             self.count(Counter::ConnectionsHalfFrame);
             self.close = Some(Close::HalfFrame);
         }
-        if self.flights.earliest().is_some_and(|at| at <= self.now) {
-            self.expire();
-        }
+        self.expire();
         self.give_up_stalled();
         self.settle();
     }
@@ -235,7 +225,8 @@ impl DubboToHttp2 {
 
     /// Bytes that are held: of unfinished frames, and of calls and answers that cannot go on yet.
     pub fn buffered(&self) -> usize {
-        self.intake.held() + self.queued_bytes + self.http2.waiting() + self.flights.gathered()
+        let http2 = self.http2.held() + self.http2.waiting();
+        self.intake.held() + self.queue.bytes() + http2 + self.flights.gathered()
     }
 
     fn count(&mut self, counter: Counter) {
@@ -313,6 +304,7 @@ impl DubboToHttp2 {
     /// What follows of whatever happened.
     fn settle(&mut self) {
         self.send_queued();
+        self.head.clear();
         self.give_credit();
         if self.close.is_none() && self.is_drained() {
             self.close = Some(Close::Drained);

@@ -20,7 +20,8 @@ pub type Millis = u64;
 
 /// Capacity that an empty buffer may keep, in bytes.
 pub(crate) const KEPT: usize = 64 * 1024;
-/// The same where each call has a buffer: a connection has many of them, and few calls are long.
+/// The same where each call has a buffer, or what it holds is a header block: a connection has many of
+/// them, and few are long.
 pub(crate) const KEPT_OF_CALL: usize = 4 * 1024;
 
 /// Why a connection is to be closed. What is still to be written is to be written first.

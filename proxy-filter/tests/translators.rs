@@ -20,3 +20,5 @@ mod joined;
 mod provider;
 #[path = "translators/stalled.rs"]
 mod stalled;
+#[path = "translators/times.rs"]
+mod times;

@@ -13,6 +13,9 @@ use serde_json::{Map, Value};
 /// it: a proxy that is told to load a file that it lacks never becomes ready.
 pub const METADATA_KEY: &str = "DUBBO_MESH";
 
+/// The filter's option for how long a call waits for a cluster.
+const HOLD: &str = "hold_ms";
+
 /// All namespaces.
 pub const EVERYWHERE: &str = "*";
 
@@ -76,6 +79,17 @@ impl Installation {
             .entry("readonly_event")
             .or_insert(Value::Bool(false));
         options
+    }
+
+    /// Whether calls wait for clusters that routes name already, or still.
+    pub fn holds(&self) -> bool {
+        self.options.get(HOLD).and_then(Value::as_f64) != Some(0.0)
+    }
+
+    /// The options of the part that lets them wait.
+    pub fn hold_options(&self) -> Map<String, Value> {
+        let patience = self.options.get_key_value(HOLD).into_iter();
+        patience.map(|(k, v)| (k.clone(), v.clone())).collect()
     }
 
     /// The options of a provider's end (bridge, transport socket): all but the bound of what the network

@@ -70,6 +70,8 @@ pub enum PortsError {
     Http2Twice(u16),
     /// An http2 list without namespaces.
     NoNamespaces,
+    /// An http2 list without ports.
+    NoPorts,
 }
 
 impl Ports {
@@ -88,6 +90,9 @@ impl Ports {
         for list in http2 {
             if list.namespaces.is_empty() {
                 return Err(PortsError::NoNamespaces);
+            }
+            if list.ports.is_empty() {
+                return Err(PortsError::NoPorts);
             }
             let mut namespaces = list.namespaces.clone();
             namespaces.sort();
@@ -227,17 +232,10 @@ impl FromStr for PortRange {
 
 impl<'de> Deserialize<'de> for PortRange {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        #[derive(Deserialize)]
-        #[serde(untagged)]
-        enum Written {
-            Number(u16),
-            Text(String),
-        }
-        let text = match Written::deserialize(deserializer)? {
-            Written::Number(number) => number.to_string(),
-            Written::Text(text) => text,
-        };
-        text.parse().map_err(serde::de::Error::custom)
+        // Every scalar of YAML can be had as text, numbers that are no ports too.
+        String::deserialize(deserializer)?
+            .parse()
+            .map_err(serde::de::Error::custom)
     }
 }
 
@@ -268,6 +266,7 @@ impl fmt::Display for PortsError {
             Self::NoNamespaces => f.write_str(
                 "an http2 list needs the namespaces whose sidecars have the filter; `\"*\"` for all",
             ),
+            Self::NoPorts => f.write_str("an http2 list needs ports"),
         }
     }
 }
@@ -328,6 +327,7 @@ mod tests {
         let twice = [http2(&["20880"], &["a"]), http2(&["20880-20881"], &["b"])];
         assert_eq!(of(&twice), Err(PortsError::Http2Twice(20880)));
         assert_eq!(of(&[http2(&["20880"], &[])]), Err(PortsError::NoNamespaces));
+        assert_eq!(of(&[http2(&[], &["a"])]), Err(PortsError::NoPorts));
     }
 
     #[test]

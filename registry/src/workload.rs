@@ -119,10 +119,8 @@ impl Rule {
     }
 }
 
-/// A range, or an address without a prefix length.
-pub(crate) fn nets<'de, D: serde::Deserializer<'de>>(
-    deserializer: D,
-) -> Result<Vec<IpNet>, D::Error> {
+/// Reads ranges, and addresses without a prefix length.
+pub fn nets<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<IpNet>, D::Error> {
     let texts = Vec::<String>::deserialize(deserializer)?;
     let net = |text: String| {
         let address = || text.parse::<IpAddr>().map(IpNet::from);

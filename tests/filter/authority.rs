@@ -17,11 +17,12 @@ use tokio::net::{TcpListener, TcpStream};
 
 use super::{SOON, Way, answered, caller, echo, envoy, metric, set};
 
-type Body = StreamBody<futures::stream::Iter<std::vec::IntoIter<Result<Frame<Bytes>, Infallible>>>>;
-type Sender = hyper::client::conn::http2::SendRequest<Body>;
+pub(super) type Body =
+    StreamBody<futures::stream::Iter<std::vec::IntoIter<Result<Frame<Bytes>, Infallible>>>>;
+pub(super) type Sender = hyper::client::conn::http2::SendRequest<Body>;
 
 /// A provider of Triple: answers with its name, the authority and the body, and with trailers.
-async fn triple(name: &'static str, port: u16) {
+pub(super) async fn triple(name: &'static str, port: u16) {
     let listener = TcpListener::bind(("127.0.0.1", port)).await.unwrap();
     let answer = move |request: Request<Incoming>| async move {
         let authority = request.uri().authority().map(ToString::to_string);
@@ -40,7 +41,7 @@ async fn triple(name: &'static str, port: u16) {
     });
 }
 
-async fn connect() -> Sender {
+pub(super) async fn connect() -> Sender {
     let stream = TcpStream::connect("127.0.0.1:20880").await.unwrap();
     let io = TokioIo::new(stream);
     let (sender, connection) = hyper::client::conn::http2::handshake(TokioExecutor::new(), io)
@@ -51,7 +52,12 @@ async fn connect() -> Sender {
 }
 
 /// Calls as Triple does; what came back, status and text.
-async fn call(sender: &Sender, path: &str, headers: &[(&str, &str)], body: &str) -> (u16, String) {
+pub(super) async fn call(
+    sender: &Sender,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: &str,
+) -> (u16, String) {
     let mut request = Request::post(format!("http://127.0.0.1:20880{path}"))
         .header("content-type", "application/grpc+proto")
         .header("te", "trailers");

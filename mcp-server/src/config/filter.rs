@@ -80,6 +80,9 @@ fn reach(lists: &[PortList]) -> Result<Reach, String> {
         if list.namespaces.is_empty() {
             return Err("a list needs namespaces; `\"*\"` for all".to_owned());
         }
+        if list.ports.is_empty() {
+            return Err("a list needs ports".to_owned());
+        }
         if !list.except.is_empty() {
             return Err("only lists of `ports.http2` have an `except`".to_owned());
         }
@@ -108,7 +111,16 @@ fn reach(lists: &[PortList]) -> Result<Reach, String> {
 /// What a section says has to fit the ports.
 pub(super) fn check(installation: &Installation, ports: &Ports) -> Result<(), String> {
     let routed = ports.http2_by_namespace();
-    for (namespace, numbers) in &installation.observed {
+    check_root(installation, &routed)?;
+    let observed = &installation.observed;
+    if observed.contains_key(EVERYWHERE) && observed.len() > 1 {
+        return Err(
+            "observe: all namespaces and some of them again: what is observed is one filter in a \
+             listener for all ports, and would stand there twice; name the namespaces one by one"
+                .to_owned(),
+        );
+    }
+    for (namespace, numbers) in observed {
         let there = |(other, routed): (&Arc<str>, &BTreeSet<u16>)| {
             let same = other == namespace || **other == *EVERYWHERE || **namespace == *EVERYWHERE;
             same.then(|| numbers.intersection(routed).next().copied())
@@ -116,10 +128,33 @@ pub(super) fn check(installation: &Installation, ports: &Ports) -> Result<(), St
         };
         if let Some(port) = routed.iter().find_map(there) {
             return Err(format!(
-                "filter.observe: port {port} is in ports.http2 already; calls are either observed \
-                 or routed"
+                "observe: port {port} is in ports.http2 already; calls are either observed or routed"
             ));
         }
     }
     Ok(())
+}
+
+/// An EnvoyFilter in Istio's root namespace holds in the whole mesh, so that namespace cannot be
+/// meant alone.
+fn check_root(installation: &Installation, routed: &Reach) -> Result<(), String> {
+    let root = &installation.root_namespace;
+    let lists = [
+        ("providers", &installation.providers),
+        ("observe", &installation.observed),
+        ("bypass", &installation.bypassed),
+        ("rootNamespace", routed),
+    ];
+    match lists.iter().find(|(_, reach)| reach.contains_key(root)) {
+        None => Ok(()),
+        Some((list, _)) => Err(format!(
+            "{list}: {root} is Istio's root namespace, and what stands there holds in all; it cannot \
+             be in a list{}, `\"*\"` is for all namespaces",
+            if *list == "rootNamespace" {
+                " of ports.http2"
+            } else {
+                ""
+            }
+        )),
+    }
 }

@@ -3,8 +3,10 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
+use dubbo_registry::workload::nets;
 use ipnet::IpNet;
-use serde::Deserialize;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
 
 /// Where istiod connects where nothing else is said: loopback, the port that configuration sources
 /// of istiod have by custom.
@@ -40,12 +42,12 @@ pub struct Tls {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Written {
-    #[serde(default = "default_listen")]
+    #[serde(default = "default_listen", deserialize_with = "address")]
     address: SocketAddr,
     tls: Option<Tls>,
     #[serde(default)]
     insecure: bool,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "nets")]
     clients: Vec<IpNet>,
 }
 
@@ -95,6 +97,21 @@ impl TryFrom<Written> for Listen {
             written.clients,
         )
     }
+}
+
+fn address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SocketAddr, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    text.parse().map_err(|_| {
+        D::Error::custom(format!(
+            "{text:?} is no address with a port such as {DEFAULT_LISTEN}; names are not looked up"
+        ))
+    })
+}
+
+pub(super) fn address_if_any<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<SocketAddr>, D::Error> {
+    address(deserializer).map(Some)
 }
 
 fn default_listen() -> SocketAddr {

@@ -95,9 +95,12 @@ pub fn read(text: &str) -> Result<Vec<Neighbour>, String> {
         serde_saphyr::from_str(text).map_err(|error| error.without_snippet().to_string())?
     };
     let Some(items) = read.items else {
+        let kind = match &*read.kind {
+            "" => "something without a kind",
+            kind => kind,
+        };
         return Err(format!(
-            "not a list of services, but {:?}; it is the output of `kubectl get services -A -o json`",
-            read.kind
+            "not a list of services, but {kind}; it is the output of `kubectl get services -A -o json`"
         ));
     };
     Ok(items.iter().flat_map(Service::ports).collect())

@@ -699,6 +699,28 @@ fn a_list_is_cut_and_says_so() {
     assert!(text.contains("    … and 2 more (--all)\n"), "{text}");
 }
 
+#[test]
+fn a_port_of_nobody_has_no_steps() {
+    let given = Given {
+        config: KNOWN,
+        providers: &[GREETER],
+        ports: &[20881],
+        namespaces: &["shop"],
+        ..Given::default()
+    };
+    assert_eq!(
+        Text(&given.plan()).to_string(),
+        "Port 20881 in http2 mode for callers in shop (tcp today)
+  0 services, 0 providers, 0 consumers
+  No provider that could be read is on this port, so nothing would be routed and there are no steps.
+  Without --port, the ports that providers have are planned.
+
+  Verdict: calls of today would be answered as before
+
+"
+    );
+}
+
 /// Whoever writes to the registry chooses these texts.
 #[test]
 fn nothing_of_strangers_looks_like_a_line_of_ours() {

@@ -100,12 +100,25 @@ fn write_port(port: &Port, f: &mut Formatter<'_>) -> fmt::Result {
         many(counts.providers, "provider"),
         many(counts.consumers, "consumer")
     )?;
-    write_sidecar(&port.sidecar, f)?;
+    if counts.providers == 0 {
+        paragraph(
+            f,
+            "  ",
+            "  ",
+            "No provider that could be read is on this port, so nothing would be routed and there are \
+             no steps. Without --port, the ports that providers have are planned.",
+        )?;
+    } else {
+        write_sidecar(&port.sidecar, f)?;
+    }
     for section in &port.sections {
         writeln!(f)?;
         write_section(section, f)?;
     }
     writeln!(f, "\n  Verdict: {}", headline(port.verdict))?;
+    if counts.providers == 0 {
+        return Ok(());
+    }
     for (title, steps) in [("Steps", &port.steps), ("Undo", &port.undo)] {
         writeln!(f, "\n  {title}")?;
         for (number, step) in (1..).zip(steps) {

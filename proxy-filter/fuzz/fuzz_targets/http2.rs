@@ -3,6 +3,7 @@
 
 use dubbo_proxy_filter::hpack::HeaderList;
 use dubbo_proxy_filter::http2::{Connection, Event, Limits, PREFACE, Role};
+use dubbo_proxy_filter_fuzz::pieces;
 use libfuzzer_sys::fuzz_target;
 
 /// What happened, with pieces of data joined.
@@ -40,9 +41,16 @@ fn run(role: Role, bytes: &[u8], cut: usize) -> (Vec<String>, Vec<u8>) {
     (told, std::mem::take(connection.out()))
 }
 
-fuzz_target!(|input: (bool, u8, Vec<u8>)| {
-    let (server, cut, bytes) = input;
-    let role = if server { Role::Server } else { Role::Client };
+fuzz_target!(|input: &[u8]| {
+    let Some(([role, cut], rest)) = input.split_first_chunk() else { return };
+    let role = if role & 1 == 1 { Role::Server } else { Role::Client };
+    let mut bytes = vec![];
+    for piece in pieces(rest) {
+        match piece.kind {
+            0 => bytes.extend(piece.bytes()),
+            _ => bytes.extend(piece.http2()),
+        }
+    }
     let whole = run(role, &bytes, bytes.len().max(1));
-    assert_eq!(run(role, &bytes, usize::from(cut) + 1), whole);
+    assert_eq!(run(role, &bytes, usize::from(*cut) + 1), whole);
 });

@@ -2,6 +2,7 @@
 
 use crate::http2::frame::Head;
 use crate::http2::{Code, Error};
+use crate::translate::KEPT_OF_CALL;
 
 /// Longest frame that is gathered, in bytes of its payload.
 const LONGEST: usize = 256 * 1024;
@@ -35,6 +36,7 @@ impl Frames {
     ) -> Result<Option<Piece<'f>>, Error> {
         if std::mem::take(&mut self.given) {
             self.held.clear();
+            self.held.shrink_to(KEPT_OF_CALL);
         }
         if chunk.is_empty() && self.passing == 0 {
             return Ok(None);
@@ -44,18 +46,8 @@ impl Frames {
             self.passing -= piece.len();
             return Ok((!piece.is_empty()).then_some(Piece::Bytes(piece)));
         }
-        if self.held.is_empty()
-            && let Some(head) = chunk.first_chunk().map(Head::parse)
-        {
-            if !is_wanted(&head) {
-                let piece = take(chunk, Head::LEN + head.len);
-                self.passing = Head::LEN + head.len - piece.len();
-                return Ok(Some(Piece::Bytes(piece)));
-            }
-            if chunk.len() >= Head::LEN + head.len {
-                let payload = &take(chunk, Head::LEN + head.len)[Head::LEN..];
-                return Ok(Some(Piece::Frame(head, payload)));
-            }
+        if let Some(piece) = self.within(chunk, &is_wanted) {
+            return Ok(Some(piece));
         }
         self.gather(chunk, Head::LEN);
         let Some(head) = self.held.first_chunk().map(Head::parse) else {
@@ -75,6 +67,25 @@ impl Frames {
         Ok(self
             .given
             .then(|| Piece::Frame(head, &self.held[Head::LEN..])))
+    }
+
+    /// What begins in `chunk` and need not be gathered.
+    fn within<'c>(
+        &mut self,
+        chunk: &mut &'c [u8],
+        is_wanted: impl Fn(&Head) -> bool,
+    ) -> Option<Piece<'c>> {
+        let head = Head::parse(chunk.first_chunk()?);
+        let len = Head::LEN + head.len;
+        if !self.held.is_empty() || (is_wanted(&head) && chunk.len() < len) {
+            return None;
+        }
+        let frame = take(chunk, len);
+        if is_wanted(&head) {
+            return Some(Piece::Frame(head, &frame[Head::LEN..]));
+        }
+        self.passing = len - frame.len();
+        Some(Piece::Bytes(frame))
     }
 
     fn gather(&mut self, chunk: &mut &[u8], len: usize) {

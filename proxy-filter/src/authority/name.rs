@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use dubbo_codec::ServiceKey;
 
 use crate::header::decode_text;
-use crate::hpack::HeaderList;
+use crate::hpack::{Field, HeaderList};
 use crate::names;
 
 /// The service that a request calls by its path, version and group. `None` for what is no call of an
@@ -53,12 +53,11 @@ fn interface(path: &[u8]) -> Option<&str> {
 }
 
 /// The headers with this authority and no other. Pseudo headers may stand in any order.
-pub(super) fn under<'h>(
-    host: &'h str,
-    headers: &'h HeaderList,
-) -> impl Iterator<Item = (&'h [u8], &'h [u8])> {
-    let ours = (names::AUTHORITY.as_bytes(), host.as_bytes());
-    let others = headers.iter().filter(move |(name, _)| *name != ours.0);
+pub(super) fn under<'h>(host: &'h str, headers: &'h HeaderList) -> impl Iterator<Item = Field<'h>> {
+    let ours = Field::from((names::AUTHORITY.as_bytes(), host.as_bytes()));
+    let others = headers
+        .fields()
+        .filter(move |field| field.name != ours.name);
     std::iter::once(ours).chain(others)
 }
 

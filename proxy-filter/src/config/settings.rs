@@ -19,7 +19,7 @@ pub struct Setting {
 }
 
 /// All options. The documentation's table is this one.
-pub const SETTINGS: [Setting; 21] = [
+pub const SETTINGS: [Setting; 22] = [
     Setting {
         name: "mode",
         default: r#""route""#,
@@ -135,6 +135,12 @@ pub const SETTINGS: [Setting; 21] = [
         default: "60000",
         meaning: "silence in the middle of a frame after which its connection is closed; 0: never; the bridge has no clock, its calls have their routes' time-outs",
         set: |c, v| value::number(&mut c.half_frame_ms, v, 0..=u32::MAX),
+    },
+    Setting {
+        name: "hold_ms",
+        default: "1000",
+        meaning: "time that a call waits, by `dubbo_hold`, for a cluster that its route names and Envoy does not have, yet or any longer; 0: none",
+        set: |c, v| value::number(&mut c.hold_ms, v, 0..=60_000),
     },
     Setting {
         name: "limits.frame_bytes",

@@ -46,7 +46,7 @@ fn every_option_can_be_set() {
     let text = br#"{"mode":"observe","attachments":["Region","acme-*"],"trace":[],
         "serializations":["hessian2",23],"unreadable":"refuse","generic":"invoke","custom_paths":"trust",
         "over_limit":"route_without_attachments","authority_for_http2":true,"deadline":false,
-        "heartbeat_ms":0,"drain_ms":5000.0,"readonly_event":false,"half_frame_ms":7,"limits":{"frame_bytes":1,"call_bytes":2,
+        "heartbeat_ms":0,"drain_ms":5000.0,"readonly_event":false,"half_frame_ms":7,"hold_ms":8,"limits":{"frame_bytes":1,"call_bytes":2,
         "connection_bytes":3,"worker_bytes":4,"calls":5,"headers":16,"header_bytes":1024}}"#;
     let expected = Config {
         mode: Mode::Observe,
@@ -63,6 +63,7 @@ fn every_option_can_be_set() {
         drain_ms: 5000,
         readonly_event: false,
         half_frame_ms: 7,
+        hold_ms: 8,
         limits: Limits {
             call_bytes: 2,
             connection_bytes: 3,
@@ -101,7 +102,7 @@ fn what_is_not_understood_is_refused_by_name() {
             r#"{"zzz":1}"#,
             "configuration: `zzz`: no such option; there are `mode`, `attachments`, `trace`, `serializations`, \
              `unreadable`, `generic`, `custom_paths`, `over_limit`, `authority_for_http2`, `deadline`, \
-             `heartbeat_ms`, `drain_ms`, `readonly_event`, `half_frame_ms`, `limits`",
+             `heartbeat_ms`, `drain_ms`, `readonly_event`, `half_frame_ms`, `hold_ms`, `limits`",
         ),
         (
             r#"{"limits":5}"#,

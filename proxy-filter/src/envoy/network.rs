@@ -1,5 +1,6 @@
 //! Network filters: the bytes of a connection in both directions, metrics, metadata.
 
+use super::scheduler::RawScheduler;
 use super::{Scheduler, borrowed, lend};
 use crate::abi::{self, Buffer, Callbacks, EnvoyPtr};
 use crate::metrics::{Counter, Event, Gauge, Histogram};
@@ -161,10 +162,14 @@ impl Network {
     /// A way to call `on_network_filter_scheduled` from any thread.
     pub(crate) fn scheduler(self) -> Option<Scheduler> {
         let Self(ptr, callbacks) = self;
-        // SAFETY: the filter is alive.
-        let scheduler = unsafe { (callbacks.network_scheduler_new)(ptr) };
+        let raw = RawScheduler {
+            // SAFETY: the filter is alive.
+            scheduler: unsafe { (callbacks.network_scheduler_new)(ptr) },
+            commit: callbacks.network_scheduler_commit,
+            delete: callbacks.network_scheduler_delete,
+        };
         // SAFETY: it is a scheduler of a network filter, and nobody else has it.
-        (!scheduler.is_null()).then(|| unsafe { Scheduler::new(scheduler) })
+        (!raw.scheduler.is_null()).then(|| unsafe { Scheduler::new(raw) })
     }
 
     /// Tells Envoy of an event.

@@ -2,10 +2,15 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use crate::abi::{self, EnvoyPtr};
+use crate::abi::EnvoyPtr;
 
+/// Of one kind of filters, with what that kind does with it.
 #[derive(Debug)]
-struct RawScheduler(EnvoyPtr);
+pub(super) struct RawScheduler {
+    pub(super) scheduler: EnvoyPtr,
+    pub(super) commit: unsafe extern "C" fn(EnvoyPtr, u64),
+    pub(super) delete: unsafe extern "C" fn(EnvoyPtr),
+}
 
 // SAFETY: committing is allowed from any thread.
 unsafe impl Send for RawScheduler {}
@@ -19,26 +24,32 @@ pub(crate) struct Scheduler(Mutex<Option<RawScheduler>>);
 
 impl Scheduler {
     /// # Safety
-    /// `scheduler` must be of `network_scheduler_new`, and nobody else may use it.
-    pub(super) unsafe fn new(scheduler: EnvoyPtr) -> Self {
-        Self(Mutex::new(Some(RawScheduler(scheduler))))
+    /// `raw` must have been made by Envoy, with the callbacks of its kind, and nobody else may use it.
+    pub(super) unsafe fn new(raw: RawScheduler) -> Self {
+        Self(Mutex::new(Some(raw)))
+    }
+
+    /// One whose filter is gone.
+    #[cfg(test)]
+    pub(crate) const fn gone() -> Self {
+        Self(Mutex::new(None))
     }
 
     /// Asks for one call of the hook with `event`. Nothing happens once the filter is gone.
     pub(crate) fn commit(&self, event: u64) {
         let held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let (Some(RawScheduler(scheduler)), Some(callbacks)) = (&*held, abi::callbacks()) {
+        if let Some(raw) = &*held {
             // SAFETY: it is deleted only under the lock.
-            unsafe { (callbacks.network_scheduler_commit)(*scheduler, event) }
+            unsafe { (raw.commit)(raw.scheduler, event) }
         }
     }
 
     /// Ends it: to be called when the filter goes.
     pub(crate) fn end(&self) {
         let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let (Some(RawScheduler(scheduler)), Some(callbacks)) = (held.take(), abi::callbacks()) {
+        if let Some(raw) = held.take() {
             // SAFETY: it was made by Envoy and is not used again.
-            unsafe { (callbacks.network_scheduler_delete)(scheduler) }
+            unsafe { (raw.delete)(raw.scheduler) }
         }
     }
 }

@@ -4,7 +4,7 @@
 //! dynamic table must stay what the other end thinks it is, but what is too much is not kept.
 
 use super::list::HeaderList;
-use super::table::{Hashes, Table};
+use super::table::Table;
 use super::{DEFAULT_TABLE_SIZE, ENTRY_OVERHEAD, huffman, integer, statics};
 
 /// How much of a header list is kept.
@@ -139,6 +139,7 @@ impl Decoder {
         limits: &ListLimits,
         list: &mut HeaderList,
     ) -> Result<bool, DecodeError> {
+        let never_indexed = block.first().is_some_and(|first| first & 0xf0 == 0x10);
         let start = list.text().len();
         match integer::read(block, prefix).ok_or(DecodeError::Integer)? {
             0 => string(block, limits, list.text())?,
@@ -148,11 +149,11 @@ impl Decoder {
         string(block, limits, list.text())?;
         if prefix == 6 {
             let (name, value) = list.text()[start..].split_at(middle - start);
-            self.table.insert(name, value, Hashes::default());
+            self.table.insert(name, value);
         }
         let fits = list.len() < limits.fields && list.size() + ENTRY_OVERHEAD <= limits.size;
         if fits {
-            list.keep(start, middle);
+            list.keep(start, middle, never_indexed);
         } else {
             list.drop_from(start);
         }

@@ -5,17 +5,28 @@
 //! table nothing, without anybody saying which is which. No text is Huffman-coded: our blocks do not
 //! leave the process, and bytes are cheaper there than bits.
 
-use super::table::{Hashes, Table};
-use super::{DEFAULT_TABLE_SIZE, ENTRY_OVERHEAD, integer, statics};
+use super::table::Table;
+use super::{DEFAULT_TABLE_SIZE, ENTRY_OVERHEAD, Field, integer, statics};
 
-/// Places that remember what was seen; more than a table has entries.
-const SEEN: usize = 256;
+/// The index of the newest entry of the dynamic table.
+const DYNAMIC: usize = statics::TABLE.len() + 1;
+/// Sets of places that remember what was seen: twice as many places as a table has entries.
+const SETS: usize = 128;
+
+/// A name or a field that was seen, by its hash, and the number of the table's entry that had it last; 0
+/// if none has.
+#[derive(Clone, Copy, Debug, Default)]
+struct Seen {
+    hash: u32,
+    entry: u32,
+}
 
 /// Encodes the blocks of one direction of a connection. A block that it made must be sent.
 #[derive(Clone, Debug)]
 pub struct Encoder {
     table: Table,
-    seen: Box<[u32; SEEN]>,
+    /// Of each set the one that was seen last stands first.
+    seen: Box<[[Seen; 2]; SETS]>,
     /// Sizes to announce at the start of the next block: the lowest since the last, and the last.
     resized: Option<(usize, usize)>,
 }
@@ -31,7 +42,7 @@ impl Encoder {
     pub fn new() -> Self {
         Self {
             table: Table::new(DEFAULT_TABLE_SIZE),
-            seen: Box::new([0; SEEN]),
+            seen: Box::new([[Seen::default(); 2]; SETS]),
             resized: None,
         }
     }
@@ -51,7 +62,7 @@ impl Encoder {
     /// Appends a block of these fields.
     pub fn encode<'h>(
         &mut self,
-        fields: impl Iterator<Item = (&'h [u8], &'h [u8])>,
+        fields: impl Iterator<Item = impl Into<Field<'h>>>,
         out: &mut Vec<u8>,
     ) {
         if let Some((lowest, last)) = self.resized.take() {
@@ -60,8 +71,8 @@ impl Encoder {
                 self.announce(last, out);
             }
         }
-        for (name, value) in fields {
-            self.field(name, value, out);
+        for field in fields {
+            self.field(field.into(), out);
         }
     }
 
@@ -70,24 +81,28 @@ impl Encoder {
         integer::write(out, 0x20, 5, size);
     }
 
-    fn field(&mut self, name: &[u8], value: &[u8], out: &mut Vec<u8>) {
+    fn field(&mut self, field: Field<'_>, out: &mut Vec<u8>) {
+        let Field { name, value, .. } = field;
+        if field.never_indexed {
+            return self.never_indexed(name, value, out);
+        }
         let in_statics = statics::name_index(name);
         if let Some(index) = in_statics.and_then(|i| statics::field_index(i, name, value)) {
             return integer::write(out, 0x80, 7, index);
         }
         let name_hash = hash(0, name);
-        let hashes = Hashes {
-            name: fold(name_hash),
-            field: fold(hash(name_hash, value)),
-        };
-        let dynamic = statics::TABLE.len() + 1;
-        if let Some(place) = self.table.find(hashes.field, name, value) {
-            return integer::write(out, 0x80, 7, dynamic + place);
+        let field_hash = fold(hash(name_hash, value));
+        let field_seen = self.see(field_hash);
+        if let Some((place, found, its)) = self.entry(field_seen)
+            && (found, its) == (name, value)
+        {
+            return integer::write(out, 0x80, 7, DYNAMIC + place);
         }
-        let in_table = || self.table.find_name(hashes.name, name);
-        let name_index = in_statics.or_else(|| in_table().map(|place| dynamic + place));
-        let repeats = self.seen_before(hashes.field)
-            | (name_index.is_none() && self.seen_before(hashes.name));
+        let (name_index, name_seen) = match in_statics {
+            Some(index) => (Some(index), None),
+            None => self.name_in_table(fold(name_hash), name),
+        };
+        let repeats = field_seen.is_some() || (name_index.is_none() && name_seen.is_some());
         // A long value would push everything else out.
         let worth = name.len() + value.len() + ENTRY_OVERHEAD <= self.table.max() / 4;
         let (first, bits) = if repeats && worth { (0x40, 6) } else { (0, 4) };
@@ -97,13 +112,56 @@ impl Encoder {
         }
         string(out, value);
         if repeats && worth {
-            self.table.insert(name, value, hashes);
+            self.table.insert(name, value);
+            self.stands_in_table(field_hash);
+            if in_statics.is_none() {
+                self.stands_in_table(fold(name_hash));
+            }
         }
     }
 
-    fn seen_before(&mut self, hash: u32) -> bool {
-        let place = &mut self.seen[hash as usize / 2 % SEEN];
-        std::mem::replace(place, hash) == hash
+    /// The index of a name that an entry has, and whether the name was seen before.
+    fn name_in_table(&mut self, hash: u32, name: &[u8]) -> (Option<usize>, Option<u32>) {
+        let seen = self.see(hash);
+        let entry = self.entry(seen).filter(|(_, found, _)| *found == name);
+        (entry.map(|(place, ..)| DYNAMIC + place), seen)
+    }
+
+    /// The entry that something seen had last, if it still stands.
+    fn entry(&self, seen: Option<u32>) -> Option<(usize, &[u8], &[u8])> {
+        let number = seen.filter(|number| *number != 0)?;
+        self.table.numbered(number)
+    }
+
+    /// Section 6.2.3: even where a table has the field, its value stands in the block.
+    fn never_indexed(&self, name: &[u8], value: &[u8], out: &mut Vec<u8>) {
+        let index = statics::name_index(name);
+        integer::write(out, 0x10, 4, index.unwrap_or(0));
+        if index.is_none() {
+            string(out, name);
+        }
+        string(out, value);
+    }
+
+    /// What is seen now becomes the first of its set. If it was seen before: the number of its entry, or 0.
+    fn see(&mut self, hash: u32) -> Option<u32> {
+        let set = &mut self.seen[hash as usize / 2 % SETS];
+        if set[0].hash != hash {
+            set.swap(0, 1);
+        }
+        if set[0].hash != hash {
+            set[0] = Seen { hash, entry: 0 };
+            return None;
+        }
+        Some(set[0].entry)
+    }
+
+    /// What was seen last of its set is the newest entry.
+    fn stands_in_table(&mut self, hash: u32) {
+        let set = &mut self.seen[hash as usize / 2 % SETS];
+        if let Some(seen) = set.iter_mut().find(|seen| seen.hash == hash) {
+            seen.entry = self.table.newest();
+        }
     }
 }
 

@@ -15,6 +15,8 @@ pub(super) struct Table {
     base: usize,
     size: usize,
     max: usize,
+    /// How many entries were ever added, which is the number of the newest.
+    added: u32,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -22,14 +24,6 @@ struct Entry {
     at: usize,
     name_len: u32,
     value_len: u32,
-    hashes: Hashes,
-}
-
-/// What an encoder finds entries by. A decoder leaves them zero.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Hashes {
-    pub(super) name: u32,
-    pub(super) field: u32,
 }
 
 impl Entry {
@@ -46,6 +40,7 @@ impl Table {
             base: 0,
             size: 0,
             max,
+            added: 0,
         }
     }
 
@@ -65,34 +60,33 @@ impl Table {
         self.text[start..end].split_at(entry.name_len as usize)
     }
 
-    /// The place of an entry with this name and value.
-    pub(super) fn find(&self, hash: u32, name: &[u8], value: &[u8]) -> Option<usize> {
-        self.entries
-            .iter()
-            .position(|e| e.hashes.field == hash && self.field(e) == (name, value))
+    /// The place of the entry with this number, and what stands at that place: after 2^32 entries it may
+    /// be another's.
+    pub(super) fn numbered(&self, number: u32) -> Option<(usize, &[u8], &[u8])> {
+        let place = self.added.wrapping_sub(number) as usize;
+        let (name, value) = self.get(place)?;
+        Some((place, name, value))
     }
 
-    /// The place of an entry with this name.
-    pub(super) fn find_name(&self, hash: u32, name: &[u8]) -> Option<usize> {
-        self.entries
-            .iter()
-            .position(|e| e.hashes.name == hash && self.field(e).0 == name)
+    /// The number of the newest entry.
+    pub(super) const fn newest(&self) -> u32 {
+        self.added
     }
 
     /// Adds an entry, dropping old ones until it fits. One that cannot fit empties the table
     /// (section 4.4).
-    pub(super) fn insert(&mut self, name: &[u8], value: &[u8], hashes: Hashes) {
+    pub(super) fn insert(&mut self, name: &[u8], value: &[u8]) {
         let entry = Entry {
             at: self.base + self.text.len(),
             name_len: name.len() as u32,
             value_len: value.len() as u32,
-            hashes,
         };
         self.shrink_to(self.max.saturating_sub(entry.size()));
         if entry.size() > self.max {
             return;
         }
         self.size += entry.size();
+        self.added = self.added.wrapping_add(1);
         self.entries.push_front(entry);
         self.text.extend_from_slice(name);
         self.text.extend_from_slice(value);
@@ -127,18 +121,23 @@ mod tests {
     #[test]
     fn old_entries_go_and_memory_does_not_grow() {
         let mut table = Table::new(3 * (ENTRY_OVERHEAD + 6));
-        for number in 0..10_000 {
+        for number in 0..10_000_u32 {
             let value = format!("{:04}", number % 10_000);
-            table.insert(b"nr", value.as_bytes(), Hashes::default());
+            table.insert(b"nr", value.as_bytes());
+            assert_eq!(table.newest(), number + 1);
             let last = number.min(2);
             for place in 0..=last {
                 let expected = format!("{:04}", number - place);
-                assert_eq!(table.get(place), Some((&b"nr"[..], expected.as_bytes())));
+                let entry = (&b"nr"[..], expected.as_bytes());
+                assert_eq!(table.get(place as usize), Some(entry));
+                let numbered = table.numbered(number + 1 - place);
+                assert_eq!(numbered, Some((place as usize, entry.0, entry.1)));
             }
-            assert_eq!(table.get(last + 1), None);
+            assert_eq!(table.get(last as usize + 1), None);
+            assert_eq!(table.numbered(number.wrapping_sub(last)), None);
             assert!(table.text.capacity() < 1024);
         }
-        table.insert(b"long", &[b'x'; 200], Hashes::default());
+        table.insert(b"long", &[b'x'; 200]);
         assert_eq!((table.get(0), table.size), (None, 0));
     }
 }

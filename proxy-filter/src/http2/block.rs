@@ -4,7 +4,7 @@ use super::error::{Code, Error};
 use super::frame::{self, Head};
 use super::message;
 use super::receive::frame_size;
-use super::stream::StreamKey;
+use super::stream::{KEPT, StreamKey};
 use super::{Connection, Event, Role};
 
 /// CONTINUATION frames that a header block may have.
@@ -69,6 +69,7 @@ impl Connection {
         let mut block = std::mem::take(&mut self.reading.block);
         let event = self.on_block(continued.stream, continued.end, &block);
         block.clear();
+        block.shrink_to(KEPT);
         self.reading.block = block;
         event
     }

@@ -54,14 +54,14 @@ pub(super) fn head(list: &HeaderList, role: Role) -> Option<Head> {
             (names_once(&known) && whole).then_some(Head::Request)
         }
         Role::Client => {
-            let status = list.get(b":status")?;
-            let three_digits = status.len() == 3 && status.iter().all(u8::is_ascii_digit);
-            (names_once(&[b":status"]) && three_digits && status != b"101").then_some(match status
-                [0]
-            {
-                b'1' => Head::Informational,
-                _ => Head::Response,
-            })
+            let status: &[u8; 3] = list.get(b":status")?.try_into().ok()?;
+            let is_number = status.iter().all(u8::is_ascii_digit);
+            match status {
+                _ if !is_number || !names_once(&[b":status"]) => None,
+                b"101" => None,
+                [b'1', ..] => Some(Head::Informational),
+                _ => Some(Head::Response),
+            }
         }
     }
 }
@@ -134,6 +134,8 @@ mod tests {
             (":status=100", Some(Head::Informational)),
             (":status=101", None),
             (":status=20", None),
+            (":status=", None),
+            (":status=|x=y", None),
             (":status=2x0", None),
             ("x=y", None),
             (":status=200|:status=200", None),

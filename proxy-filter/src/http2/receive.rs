@@ -8,7 +8,7 @@
 use super::block::Continued;
 use super::error::{Code, Error};
 use super::frame::{self, Head, MAX_PAYLOAD, PREFACE};
-use super::stream::StreamKey;
+use super::stream::{KEPT, StreamKey};
 use super::{Connection, Event, Role};
 
 #[derive(Debug)]
@@ -93,11 +93,17 @@ impl Connection {
         if let Some(error) = self.failed {
             return Err(error);
         }
+        self.headers.clear_if_long();
         let event = self.step(chunk);
         if let Err(error) = event {
             self.fail(error);
         }
         event
+    }
+
+    /// Bytes of a frame or header block that has not come whole. Data is not held.
+    pub const fn held(&self) -> usize {
+        self.reading.held.len() + self.reading.block.len()
     }
 
     fn step<'c>(&mut self, chunk: &mut &'c [u8]) -> Result<Option<Event<'c>>, Error> {
@@ -313,6 +319,7 @@ impl Connection {
         let mut payload = std::mem::take(&mut self.reading.held);
         let event = self.frame(head, &payload);
         payload.clear();
+        payload.shrink_to(KEPT);
         self.reading.held = payload;
         event.map(Some)
     }

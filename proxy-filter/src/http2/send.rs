@@ -102,7 +102,7 @@ impl Connection {
         }
         let start = self.out.len();
         self.out.extend_from_slice(&[0; frame::Head::LEN]);
-        self.encoder.encode(head.iter(), &mut self.out);
+        self.encoder.encode(head.fields(), &mut self.out);
         self.frame_block(start, key.id(), end);
         if end {
             self.we_ended(key);

@@ -7,8 +7,8 @@
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 
-/// Capacity that the buffer of an ended stream may keep, in bytes.
-const KEPT: usize = 4 * 1024;
+/// Capacity that an empty buffer may keep, in bytes: that of an ended stream, or of what was read.
+pub(super) const KEPT: usize = 4 * 1024;
 
 /// A stream of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

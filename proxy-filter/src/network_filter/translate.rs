@@ -33,8 +33,8 @@ const FLUSH: u64 = 0;
 /// One connection.
 pub(super) struct Translate {
     speech: RefCell<Speech>,
-    /// The hook `scheduled` will be called for what is waiting.
-    flushing: Cell<bool>,
+    /// Until the hook `scheduled` is called for what is waiting.
+    flush: Alarm,
     /// Reading from the client is stopped: the translator does not want more, or the client does not
     /// read what it is answered.
     stopped: Cell<bool>,
@@ -164,7 +164,7 @@ impl Translate {
             patience: config.half_frame_ms.into(),
             undecided_until: Cell::new(None),
             speech: RefCell::new(Speech::Unknown(config)),
-            flushing: Cell::new(false),
+            flush: Alarm::default(),
             stopped: Cell::new(false),
             wants_dubbo: Cell::new(true),
             unread: Cell::new(false),
@@ -207,10 +207,10 @@ impl Translate {
     /// One byte says nothing yet.
     fn wait_for_more(&self, envoy: &Envoy<'_>) {
         if let (Some(scheduler), 1..) = (envoy.scheduler, self.patience) {
-            let first = || timer::now() + self.patience;
-            let until = self.undecided_until.get().unwrap_or_else(first);
+            let now = timer::now();
+            let until = self.undecided_until.get().unwrap_or(now + self.patience);
             self.undecided_until.set(Some(until));
-            self.alarm.set(Some(until), scheduler);
+            self.alarm.set(Some(until), now, scheduler);
         }
     }
 
@@ -246,13 +246,13 @@ impl Translate {
         let Some(scheduler) = envoy.scheduler else {
             return;
         };
-        worker::tick(timer::now());
+        let now = timer::now();
+        worker::tick(now);
         let deadlines = [outcome.deadline, worker::next_deadline()];
         let deadline = deadlines.into_iter().flatten().min();
-        self.alarm.set(deadline, scheduler);
-        let later = outcome.waiting || (outcome.close.is_some() && writing);
-        if later && !self.flushing.replace(true) {
-            scheduler.commit(FLUSH);
+        self.alarm.set(deadline, now, scheduler);
+        if outcome.waiting || (outcome.close.is_some() && writing) {
+            self.flush.set_now(now, FLUSH, scheduler);
         }
         // Waiting would not help: all the others may be waiting too.
         worker::relieve(self.worker_bytes, |holder| holder.commit(OVER));
@@ -331,7 +331,7 @@ impl Part for Translate {
 
     fn scheduled(&self, envoy: &Envoy<'_>, event: u64) {
         match event {
-            FLUSH => self.flushing.set(false),
+            FLUSH => self.flush.went_off(timer::now()),
             _ => self.alarm.went_off(timer::now()),
         }
         if self.closed.get() {
@@ -348,11 +348,12 @@ impl Part for Translate {
         }
         let is_unknown = matches!(*self.speech.borrow(), Speech::Unknown(_));
         let until = self.undecided_until.get().filter(|_| is_unknown);
+        let now = timer::now();
         match until {
-            Some(until) if until <= timer::now() => self.cut(envoy, Counter::ConnectionsHalfFrame),
+            Some(until) if until <= now => self.cut(envoy, Counter::ConnectionsHalfFrame),
             Some(until) => {
                 if let Some(scheduler) = envoy.scheduler {
-                    self.alarm.set(Some(until), scheduler);
+                    self.alarm.set(Some(until), now, scheduler);
                 }
             }
             None => {}

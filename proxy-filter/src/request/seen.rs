@@ -9,6 +9,8 @@ use std::borrow::Cow;
 use dubbo_codec::{RequestPeek, Target, Text};
 
 use super::refusal::Why;
+use crate::names;
+use crate::seal::{Sealer, Sum};
 
 /// So many calls are remembered, the most frequent first.
 const CALLS: usize = 64;
@@ -24,6 +26,27 @@ pub(super) struct Words {
     pub(super) other_path: Option<String>,
     pub(super) version: Option<String>,
     pub(super) group: Option<String>,
+    /// Of path, version and group.
+    pub(super) sum: Sum,
+}
+
+impl Words {
+    /// With the sum that belongs to them.
+    pub(super) fn summed(mut self, sealer: &Sealer) -> Self {
+        let path = (names::PATH, Some(&self.path));
+        let others = [
+            (names::VERSION, self.version.as_ref()),
+            (names::GROUP, self.group.as_ref()),
+        ];
+        let mut sum = Sum::default();
+        for (name, value) in std::iter::once(path).chain(others) {
+            if let Some(value) = value {
+                sealer.add(&mut sum, name.as_bytes(), value.as_bytes());
+            }
+        }
+        self.sum = sum;
+        self
+    }
 }
 
 /// The names of the calls of one connection, under one configuration.

@@ -5,17 +5,16 @@
 
 use std::borrow::Cow;
 
-use dubbo_codec::{
-    AttachmentValue, Attachments, FrameHead, Request, RequestPeek, Serialization, ServiceKey,
-    Target, Text,
-};
+use dubbo_codec::{FrameHead, Request, RequestPeek, Serialization, ServiceKey, Target, Text};
 
 use super::few::Few;
+use super::read::{Read, Shown, text};
 use super::refusal::{Class, Why, cut};
 use super::seen::{Seen, Words};
 use crate::config::{Config, CustomPaths, Generic, OverLimit};
-use crate::header::{Decimal, encode_text, encode_value, push_segment};
+use crate::header::{Decimal, encode_text, push_segment};
 use crate::names;
+use crate::seal::Sum;
 
 /// The methods by which generic calls are made.
 const INVOKE: [&str; 2] = ["$invoke", "$invokeAsync"];
@@ -35,15 +34,6 @@ pub(super) struct Told<'a> {
     pub(super) attachments: Few<Shown<'a>>,
     /// All attachments of the list are among the headers.
     pub(super) whole: bool,
-}
-
-/// An attachment as a header.
-#[derive(Debug)]
-pub(super) struct Shown<'a> {
-    pub(super) header: Cow<'a, str>,
-    pub(super) value: Cow<'a, str>,
-    /// As the attachment is spelled.
-    name: Cow<'a, str>,
 }
 
 impl<'a> Told<'a> {
@@ -95,7 +85,7 @@ impl<'a> Told<'a> {
     }
 
     /// What can be said of a body that cannot be read.
-    pub(super) fn unreadable(serialization: Serialization) -> Self {
+    pub(super) fn unreadable(serialization: Serialization, config: &Config) -> Self {
         let name = named(serialization);
         let words = Words {
             authority: names::UNREADABLE_AUTHORITY.into(),
@@ -103,9 +93,10 @@ impl<'a> Told<'a> {
             other_path: None,
             version: None,
             group: None,
+            sum: Sum::default(),
         };
         Self {
-            words: Cow::Owned(words),
+            words: Cow::Owned(words.summed(&config.sealer)),
             application: None,
             generic: None,
             deadline_ms: None,
@@ -126,36 +117,34 @@ impl<'a> Told<'a> {
         }
     }
 
-    /// All of it, pseudo headers first; of each header, whether it would be written back.
-    pub(super) fn headers(&self, head: &FrameHead, header: &mut impl FnMut(&str, &str, bool)) {
-        header(names::METHOD, "POST", false);
-        header(names::SCHEME, "http", false);
-        header(names::AUTHORITY, &self.words.authority, false);
-        header(names::PATH, &self.words.path, true);
-        header(names::CONTENT_TYPE, names::CONTENT_TYPE_DUBBO, false);
+    /// All of it but the attachments, pseudo headers first.
+    pub(super) fn headers(&self, head: &FrameHead, header: &mut impl FnMut(&str, &str)) {
+        header(names::METHOD, "POST");
+        header(names::SCHEME, "http");
+        header(names::AUTHORITY, &self.words.authority);
+        header(names::PATH, &self.words.path);
+        header(names::CONTENT_TYPE, names::CONTENT_TYPE_DUBBO);
         let optional = [
-            (names::VERSION, self.words.version.as_deref(), true),
-            (names::GROUP, self.words.group.as_deref(), true),
-            (names::APPLICATION, self.application.as_deref(), false),
-            (names::GENERIC, self.generic.as_deref(), false),
+            (names::VERSION, self.words.version.as_deref()),
+            (names::GROUP, self.words.group.as_deref()),
+            (names::APPLICATION, self.application.as_deref()),
+            (names::GENERIC, self.generic.as_deref()),
         ];
-        for (name, value, takes_part) in optional {
-            value
-                .iter()
-                .for_each(|value| header(name, value, takes_part));
+        for (name, value) in optional {
+            value.iter().for_each(|value| header(name, value));
         }
         if let Some(millis) = self.deadline_ms {
-            header(names::TIMEOUT, Decimal::new(millis).as_str(), false);
+            header(names::TIMEOUT, Decimal::new(millis).as_str());
         }
-        header(names::SERIALIZATION, &named(head.serialization), false);
+        header(names::SERIALIZATION, &named(head.serialization));
         if !head.two_way {
-            header(names::ONE_WAY, "true", false);
+            header(names::ONE_WAY, "true");
         }
-        if self.whole {
-            self.attachments
-                .iter()
-                .for_each(|shown| header(&shown.header, &shown.value, true));
-        }
+    }
+
+    /// The attachments that are headers.
+    pub(super) fn shown(&self) -> impl Iterator<Item = &Shown<'a>> + Clone {
+        self.attachments.iter().filter(|_| self.whole)
     }
 
     /// Why these are too many headers, if they are.
@@ -174,7 +163,7 @@ impl<'a> Told<'a> {
             self.generic.as_deref(),
         ];
         let values = values.into_iter().flatten().map(str::len);
-        let attachments = self.attachments.iter().filter(|_| self.whole);
+        let attachments = self.shown();
         let count = OWN_HEADERS + attachments.clone().count();
         let shown = attachments.map(|shown| shown.header.len() + shown.value.len());
         let bytes = OWN_BYTES + authority.len() + path.len() + values.chain(shown).sum::<usize>();
@@ -197,28 +186,7 @@ fn words(
     peek: &RequestPeek<'_>,
     config: &Config,
 ) -> Result<Words, Why> {
-    let calls_by_name = INVOKE.iter().any(|invoke| peek.method == *invoke);
-    match (calls_by_name, peek.is_generic(), config.generic) {
-        (true, false, _) => {
-            let text = format!(
-                "`{}` with parameters of its own is no generic call",
-                peek.method
-            );
-            return Err(Why::new(Class::Generic, text));
-        }
-        (_, true, Generic::Refuse) => {
-            return Err(Why::new(
-                Class::Generic,
-                "generic calls are not allowed here",
-            ));
-        }
-        // The provider may still find a name in it.
-        (_, true, Generic::Method) if INVOKE.iter().any(|i| peek.effective_method() == *i) => {
-            let text = "the method that this generic call means cannot be told";
-            return Err(Why::new(Class::Generic, text));
-        }
-        _ => {}
-    }
+    check_generic(peek, config)?;
     if [key.interface(), key.group(), key.version()]
         .iter()
         .any(|name| name.contains('\u{fffd}'))
@@ -239,7 +207,27 @@ fn words(
         other_path,
         version: told(key.version()),
         group: told(key.group()),
-    })
+        sum: Sum::default(),
+    }
+    .summed(&config.sealer))
+}
+
+/// Whether a call by a name of generic calls, or in their form, may be made.
+fn check_generic(peek: &RequestPeek<'_>, config: &Config) -> Result<(), Why> {
+    let is_invoke = |method: Text<'_>| INVOKE.iter().any(|invoke| method == *invoke);
+    let text = match (peek.is_generic(), config.generic) {
+        (false, _) if is_invoke(peek.method) => {
+            let method = peek.method;
+            format!("`{method}` with parameters of its own is no generic call")
+        }
+        (true, Generic::Refuse) => "generic calls are not allowed here".into(),
+        // The provider may still find a name in it.
+        (true, Generic::Method) if is_invoke(peek.effective_method()) => {
+            "the method that this generic call means cannot be told".into()
+        }
+        _ => return Ok(()),
+    };
+    Err(Why::new(Class::Generic, text))
 }
 
 /// The service that is called, if the call itself leaves no doubt about it, and the path by which
@@ -298,102 +286,4 @@ fn named(serialization: Serialization) -> Cow<'static, str> {
         Some(name) => name.into(),
         None => serialization.id().to_string().into(),
     }
-}
-
-/// The attachments that a call's headers are made of, found in one pass. Of several with one name the
-/// last counts, as in Java.
-#[derive(Debug, Default)]
-struct Read<'a> {
-    generic: Option<AttachmentValue<'a>>,
-    remote_application: Option<AttachmentValue<'a>>,
-    application: Option<AttachmentValue<'a>>,
-    /// What is left of the caller's time, under either of its names, and all of it.
-    left: [Option<AttachmentValue<'a>>; 2],
-    timeout: Option<AttachmentValue<'a>>,
-    shown: Few<Shown<'a>>,
-}
-
-impl<'a> Read<'a> {
-    fn of(attachments: Attachments<'a, '_>, config: &'a Config) -> Self {
-        let mut read = Self::default();
-        for (name, value) in attachments.iter() {
-            let Some(name) = name.map(|name| name.to_str_lossy()) else {
-                continue;
-            };
-            let place = match &*name {
-                "generic" => Some(&mut read.generic),
-                "remote.application" => Some(&mut read.remote_application),
-                "application" => Some(&mut read.application),
-                "_TO" => Some(&mut read.left[0]),
-                "_to" => Some(&mut read.left[1]),
-                "timeout" => Some(&mut read.timeout),
-                _ => None,
-            };
-            if let Some(place) = place {
-                *place = Some(value);
-            }
-            // One more than the limit says that it is reached.
-            if read.shown.len() <= config.limits.headers as usize
-                && let Some(header) = config.header_of(&name)
-            {
-                show(&mut read.shown, header, name, &value, config);
-            }
-        }
-        read
-    }
-
-    /// How long the caller waits: what is left of it if it says so, else its whole time-out. Callers
-    /// before 2.7, which do not say their application so, send the reference's time-out and wait for as
-    /// long as the method's (`DubboInvoker`): theirs says nothing.
-    fn deadline(&self) -> Option<u32> {
-        let whole = self.timeout.filter(|_| self.remote_application.is_some());
-        let mut given = self.left.into_iter().chain([whole]).flatten();
-        given.find_map(millis)
-    }
-}
-
-/// A time that somebody waits.
-fn millis(value: AttachmentValue<'_>) -> Option<u32> {
-    let millis = match value {
-        AttachmentValue::Int(millis) => i64::from(millis),
-        AttachmentValue::Long(millis) => millis,
-        AttachmentValue::String(text) => text.to_str_lossy().parse().ok()?,
-        _ => return None,
-    };
-    u32::try_from(millis).ok().filter(|millis| *millis > 0)
-}
-
-/// The text of an attachment that has one.
-fn text(value: Option<AttachmentValue<'_>>) -> Option<Text<'_>> {
-    value?.as_text().filter(|text| !text.is_empty())
-}
-
-/// Puts an attachment of the list among the headers. Of several names that are one header that counts
-/// which the list spells so, else the first in byte order.
-fn show<'a>(
-    all: &mut Few<Shown<'a>>,
-    header: Cow<'a, str>,
-    name: Cow<'a, str>,
-    value: &AttachmentValue<'a>,
-    config: &Config,
-) {
-    let Some(value) = encode_value(value) else {
-        // The last value has no text, so the name has none.
-        return all.remove(|shown| shown.header == header && shown.name == name);
-    };
-    let shown = Shown {
-        header,
-        value,
-        name,
-    };
-    match all.find(|before| before.header == shown.header) {
-        None => all.push(shown),
-        Some(before) if counts_more(&shown.name, &before.name, config) => *before = shown,
-        Some(_) => {}
-    }
-}
-
-fn counts_more(new: &str, old: &str, config: &Config) -> bool {
-    let spelled = |name| config.attachments.spells(name) || config.trace.spells(name);
-    new == old || (!spelled(old) && (spelled(new) || new < old))
 }

@@ -218,7 +218,7 @@ impl<'h> Arrived<'h> {
                 .iter()
                 .find(|shown| shown.header.as_bytes() == *header);
             let values = self.attachments.iter().filter(|(name, _)| name == header);
-            let is_same = |shown: &super::told::Shown<'_>| shown.value.as_bytes() == *value;
+            let is_same = |shown: &super::read::Shown<'_>| shown.value.as_bytes() == *value;
             if values.clone().count() == 1 && shown.is_some_and(is_same) {
                 continue;
             }
@@ -262,7 +262,7 @@ impl<'h> Arrived<'h> {
 
     /// Nothing can be written into a body that cannot be read.
     fn unreadable(&self, head: &FrameHead, config: &Config) -> Result<(), Why> {
-        self.check_path(&Told::unreadable(head.serialization))?;
+        self.check_path(&Told::unreadable(head.serialization, config))?;
         let attachment = self.attachments.iter().map(|(name, _)| *name);
         let version = (!self.version.is_empty()).then_some(names::VERSION.as_bytes());
         let group = (!self.group.is_empty()).then_some(names::GROUP.as_bytes());

@@ -52,6 +52,7 @@ impl Http2ToDubbo {
         // All of the body is there, so all that there is to say of it is said.
         response::to_headers(&head, body, &self.config, &mut self.head);
         self.http2.send_head(stream, &self.head, false);
+        self.head.clear();
         self.http2.send_data(stream, frame, true);
     }
 }

@@ -17,7 +17,7 @@ const SLOT_BITS: u32 = 24;
 #[derive(Debug, Default)]
 pub(super) struct Slot {
     stream: Option<StreamKey>,
-    /// Its headers, until it is sent.
+    /// Its headers; empty once it is sent.
     pub(super) headers: HeaderList,
     /// What has come of its body.
     pub(super) body: Vec<u8>,
@@ -34,7 +34,8 @@ pub(super) struct Slot {
 pub(super) struct Slots {
     slots: Vec<Slot>,
     serial: i64,
-    gathered: usize,
+    /// Bytes of all heads and bodies.
+    held: usize,
     sent: usize,
 }
 
@@ -47,6 +48,7 @@ impl Slots {
         let slot = &mut self.slots[at];
         slot.stream = Some(stream);
         slot.headers.copy_from(headers);
+        self.held += headers.size();
     }
 
     pub(super) fn get(&mut self, stream: StreamKey) -> Option<&mut Slot> {
@@ -58,7 +60,7 @@ impl Slots {
     pub(super) fn gather(&mut self, stream: StreamKey, bytes: &[u8]) {
         if let Some(slot) = self.get(stream) {
             slot.body.extend_from_slice(bytes);
-            self.gathered += bytes.len();
+            self.held += bytes.len();
         }
     }
 
@@ -92,7 +94,7 @@ impl Slots {
         Some((slot.stream?, slot.call?))
     }
 
-    /// Takes the body out, to be given back by [`end`](Self::end) or [`put_back`](Self::put_back).
+    /// Takes head and body out, to be given back by [`put_back`](Self::put_back).
     pub(super) fn take(&mut self, stream: StreamKey) -> (HeaderList, Vec<u8>) {
         let Some(slot) = self.get(stream) else {
             return Default::default();
@@ -101,12 +103,18 @@ impl Slots {
             std::mem::take(&mut slot.headers),
             std::mem::take(&mut slot.body),
         );
-        self.gathered -= taken.1.len();
+        self.held -= taken.0.size() + taken.1.len();
         taken
     }
 
-    /// Gives the buffers of a request back to its slot.
-    pub(super) fn put_back(&mut self, stream: StreamKey, headers: HeaderList, mut body: Vec<u8>) {
+    /// Gives the buffers of a request back to its slot, empty.
+    pub(super) fn put_back(
+        &mut self,
+        stream: StreamKey,
+        mut headers: HeaderList,
+        mut body: Vec<u8>,
+    ) {
+        headers.clear();
         body.clear();
         body.shrink_to(KEPT_OF_CALL);
         if let Some(slot) = self.slots.get_mut(stream.slot()) {
@@ -120,7 +128,8 @@ impl Slots {
         let Some(slot) = self.get(stream) else {
             return;
         };
-        let (was_sent, gathered) = (slot.id != 0, slot.body.len());
+        let was_sent = slot.id != 0;
+        let held = slot.headers.size() + slot.body.len();
         slot.stream = None;
         slot.id = 0;
         slot.call = None;
@@ -128,13 +137,13 @@ impl Slots {
         slot.headers.clear();
         slot.body.clear();
         slot.body.shrink_to(KEPT_OF_CALL);
-        self.gathered -= gathered;
+        self.held -= held;
         self.sent -= usize::from(was_sent);
     }
 
     /// Bytes of requests that have not come whole.
-    pub(super) const fn gathered(&self) -> usize {
-        self.gathered
+    pub(super) const fn held(&self) -> usize {
+        self.held
     }
 
     /// All of them, and whether the provider has them.

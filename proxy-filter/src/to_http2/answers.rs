@@ -15,6 +15,7 @@ use crate::http2::{Code, Event as Http2Event, StreamKey};
 use crate::metrics::{Counter, Event, Histogram};
 use crate::names;
 use crate::response;
+use crate::translate::Millis;
 
 /// So much is kept of an answer that is no Dubbo frame: its text for people.
 const FOREIGN_BYTES: usize = 2048;
@@ -204,9 +205,19 @@ impl DubboToHttp2 {
         Some(flight)
     }
 
-    /// Ends the calls whose callers no longer wait.
+    /// Ends the calls whose callers no longer wait, with a stream or without.
     pub(super) fn expire(&mut self) {
-        for stream in self.flights.expired(self.now) {
+        let now = self.now;
+        let is_up = |earliest: Option<Millis>| earliest.is_some_and(|at| at <= now);
+        if is_up(self.queue.earliest()) {
+            for queued in self.queue.expired(now) {
+                self.give_up(&queued);
+            }
+        }
+        if !is_up(self.flights.earliest()) {
+            return;
+        }
+        for stream in self.flights.expired(now) {
             let text = "dubbo-mesh: the caller's time is up";
             self.fail(stream, Status::SERVER_TIMEOUT, text);
         }

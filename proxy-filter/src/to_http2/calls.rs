@@ -7,20 +7,13 @@
 
 use std::sync::Arc;
 
-use dubbo_codec::{Frame, FrameHead, Status};
+use dubbo_codec::{Frame, Status};
 
+use super::queue::Queued;
 use super::{DubboToHttp2, LAST_STREAMS};
 use crate::metrics::Counter;
 use crate::request::{self, Call, Refusal};
 use crate::translate::Millis;
-
-/// A call that waits for a stream.
-#[derive(Debug)]
-pub(super) struct Queued {
-    frame: Vec<u8>,
-    since: Millis,
-    deadline: Option<Millis>,
-}
 
 impl DubboToHttp2 {
     pub(super) fn call(&mut self, frame: &Frame<'_>) {
@@ -47,7 +40,7 @@ impl DubboToHttp2 {
     /// A call whose headers are in `head`.
     pub(super) fn admit(&mut self, call: &Call, frame: &Frame<'_>) {
         let limits = self.config.limits;
-        let waiting = self.queued_bytes + self.http2.waiting();
+        let waiting = self.queue.bytes() + self.http2.waiting();
         let room = self.http2.room();
         let len = frame.bytes().len();
         if call.two_way() && self.ids.contains(&call.id()) {
@@ -79,8 +72,8 @@ impl DubboToHttp2 {
         if at_once {
             return self.send(call, frame, self.now, deadline);
         }
-        self.queued_bytes += len;
-        self.queue.push_back(Queued {
+        self.queue.push(Queued {
+            call: *call,
             frame: frame.bytes().to_vec(),
             since: self.now,
             deadline,
@@ -111,9 +104,8 @@ impl DubboToHttp2 {
     /// Sends what waits for streams, as far as there are any.
     pub(super) fn send_queued(&mut self) {
         while self.http2.can_open()
-            && let Some(queued) = self.queue.pop_front()
+            && let Some(queued) = self.queue.pop()
         {
-            self.queued_bytes -= queued.frame.len();
             self.send_one_queued(&queued);
         }
         if self.http2.is_closing() {
@@ -122,6 +114,9 @@ impl DubboToHttp2 {
     }
 
     fn send_one_queued(&mut self, queued: &Queued) {
+        if queued.deadline.is_some_and(|deadline| deadline <= self.now) {
+            return self.give_up(queued);
+        }
         let config = Arc::clone(&self.config);
         // It was read before, so it can be read; were it not so, its caller should know.
         let Ok(Some(frame)) = Frame::parse(&queued.frame, &config.frames) else {
@@ -130,12 +125,6 @@ impl DubboToHttp2 {
         let Ok(call) = self.headers_of(&frame) else {
             return self.fail_one_queued(queued, "the call could not be read again");
         };
-        if queued.deadline.is_some_and(|deadline| deadline <= self.now) {
-            self.forget(&call);
-            let text = "dubbo-mesh: the caller's time was up before the call was sent";
-            let reply = call.error(Status::SERVER_TIMEOUT, text);
-            return self.tell(&reply);
-        }
         self.send(&call, &frame, queued.since, queued.deadline);
     }
 
@@ -147,20 +136,24 @@ impl DubboToHttp2 {
     }
 
     pub(super) fn fail_queued(&mut self, why: &str) {
-        while let Some(queued) = self.queue.pop_front() {
-            self.queued_bytes -= queued.frame.len();
+        while let Some(queued) = self.queue.pop() {
             self.fail_one_queued(&queued, why);
         }
     }
 
     fn fail_one_queued(&mut self, queued: &Queued, why: &str) {
-        if let Ok(Some(head)) = FrameHead::parse(&queued.frame) {
-            let call = Call::of_head(&head);
-            self.forget(&call);
-            let text = format!("dubbo-mesh: {why}");
-            let reply = call.error(Status::SERVER_ERROR, &text);
-            self.tell(&reply);
-        }
+        self.forget(&queued.call);
+        let text = format!("dubbo-mesh: {why}");
+        let reply = queued.call.error(Status::SERVER_ERROR, &text);
+        self.tell(&reply);
+    }
+
+    /// Ends a call that nobody waits for any longer.
+    pub(super) fn give_up(&mut self, queued: &Queued) {
+        self.forget(&queued.call);
+        let text = "dubbo-mesh: the caller's time was up before the call was sent";
+        let reply = queued.call.error(Status::SERVER_TIMEOUT, text);
+        self.tell(&reply);
     }
 }
 
@@ -168,7 +161,7 @@ impl DubboToHttp2 {
 mod tests {
     use std::sync::Arc;
 
-    use dubbo_codec::{Limits, Outcome, Response};
+    use dubbo_codec::{FrameHead, Limits, Outcome, Response};
 
     use super::*;
     use crate::config::Config;
@@ -181,9 +174,10 @@ mod tests {
         let settings = [0, 0, 6, 4, 0, 0, 0, 0, 0, 0, 3, 0, 0, 0, 0];
         half.from_http2(&settings);
         half.from_dubbo(&recorded::request("3.3.6", "hello"));
-        let queued = &mut half.queue[0];
+        let mut queued = half.queue.pop().unwrap();
         queued.frame[FrameHead::LEN..].fill(0x01);
         let head = FrameHead::parse(&queued.frame).unwrap().unwrap();
+        half.queue.push(queued);
         half.from_http2(&[0, 0, 6, 4, 0, 0, 0, 0, 0, 0, 3, 0, 0, 0, 9]);
         let answer = frame(half.to_dubbo());
         assert_eq!(
@@ -196,7 +190,7 @@ mod tests {
         };
         assert_eq!(text, "dubbo-mesh: the call could not be read again");
         assert_eq!(
-            (half.ids.len(), half.queue.len(), half.queued_bytes),
+            (half.ids.len(), half.queue.len(), half.queue.bytes()),
             (0, 0, 0)
         );
     }

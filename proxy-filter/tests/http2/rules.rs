@@ -112,7 +112,7 @@ pub fn feed(connection: &mut Connection, mut bytes: &[u8]) -> Result<Vec<String>
 
 /// The connection ends with this code, in a GOAWAY too, and stays ended.
 #[track_caller]
-fn assert_fails(mut connection: Connection, bytes: &[u8], code: Code) {
+pub fn assert_fails(mut connection: Connection, bytes: &[u8], code: Code) {
     assert_eq!(feed(&mut connection, bytes), Err(code));
     let sent = frames(connection.out());
     let (kind, _, stream, payload) = sent.last().unwrap();
@@ -129,7 +129,7 @@ fn assert_fails(mut connection: Connection, bytes: &[u8], code: Code) {
 
 /// The stream is reset with this code and the connection lives on.
 #[track_caller]
-fn assert_resets(mut connection: Connection, bytes: &[u8], stream: u32, code: Code) {
+pub fn assert_resets(mut connection: Connection, bytes: &[u8], stream: u32, code: Code) {
     let events = feed(&mut connection, bytes).unwrap();
     let reset = (RST_STREAM, 0, stream, code.0.to_be_bytes().to_vec());
     assert!(
@@ -317,44 +317,6 @@ fn frames_that_end_a_stream_of_a_server() {
     );
 }
 
-/// 6.9: a stream's window is what was granted, padding included.
-#[test]
-fn a_stream_gets_no_more_than_was_released() {
-    let full = [&frame(DATA, 0, 1, &[0; 16_384])[..]; 4].concat();
-    let mut open = server(Limits::default());
-    assert_eq!(feed(&mut open, &request(1, 0)).unwrap().len(), 1);
-    assert_eq!(feed(&mut open, &full).unwrap().len(), 4);
-    assert_resets(open, &frame(DATA, 0, 1, b"x"), 1, Code::FLOW_CONTROL_ERROR);
-
-    let mut open = server(Limits::default());
-    feed(&mut open, &[request(1, 0), full].concat()).unwrap();
-    let mut key = None;
-    let mut again = server(Limits::default());
-    let bytes = request(1, 0);
-    let mut rest = &bytes[..];
-    while let Some(Event::Head { stream, .. }) = again.next(&mut rest).unwrap() {
-        key = Some(stream);
-    }
-    open.release(key.unwrap(), 300);
-    let update = (WINDOW_UPDATE, 0, 1, vec![0, 0, 1, 44]);
-    assert!(frames(open.out()).contains(&update));
-    let padded = [&[200][..], &[b'x'; 99], &[0; 200]].concat();
-    assert_eq!(
-        feed(&mut open, &frame(DATA, PADDED, 1, &padded))
-            .unwrap()
-            .len(),
-        1
-    );
-    // The padding was given back at once.
-    assert_eq!(
-        feed(&mut open, &frame(DATA, 0, 1, &[b'y'; 201]))
-            .unwrap()
-            .len(),
-        1
-    );
-    assert_resets(open, &frame(DATA, 0, 1, b"x"), 1, Code::FLOW_CONTROL_ERROR);
-}
-
 #[test]
 fn what_is_legal_and_odd_is_taken() {
     let mut server = server(Limits::default());
@@ -390,214 +352,4 @@ fn what_is_legal_and_odd_is_taken() {
         "reset 5 8".into(),
     ];
     assert_eq!(events, expected);
-}
-
-#[test]
-fn floods_end_in_calm() {
-    let limits = || Limits {
-        idle_frames: 100,
-        resets: 100,
-        block: 2000,
-        ..Limits::default()
-    };
-    let reset = |stream| [request(stream, 0), frame(RST_STREAM, 0, stream, &[0; 4])].concat();
-    let malformed = block(&[(":method", "POST")]);
-    let open = request(1, 0);
-    for (first, repeated) in [
-        (
-            vec![],
-            (0..101)
-                .map(|_| frame(PING, 0, 0, &[0; 8]))
-                .collect::<Vec<_>>(),
-        ),
-        (
-            vec![],
-            (0..101).map(|_| frame(SETTINGS, 0, 0, &[])).collect(),
-        ),
-        (vec![], (0..101).map(|_| frame(2, 0, 1, &[0; 5])).collect()),
-        (
-            open.clone(),
-            (0..140).map(|_| frame(DATA, 0, 1, &[])).collect(),
-        ),
-        (
-            open,
-            (0..140).map(|_| frame(DATA, PADDED, 1, &[0])).collect(),
-        ),
-        (vec![], (0..101).map(|at| reset(at * 2 + 1)).collect()),
-        (
-            vec![],
-            (0..101)
-                .map(|at| frame(HEADERS, END_HEADERS, at * 2 + 1, &malformed))
-                .collect(),
-        ),
-        (
-            frame(HEADERS, 0, 1, &[]),
-            (0..70).map(|_| frame(CONTINUATION, 0, 1, &[])).collect(),
-        ),
-        (
-            frame(HEADERS, 0, 1, &[]),
-            (0..30)
-                .map(|_| frame(CONTINUATION, 0, 1, &[0x84; 100]))
-                .collect(),
-        ),
-    ] {
-        let mut server = server(limits());
-        assert!(feed(&mut server, &first).is_ok());
-        let all = repeated.concat();
-        assert_eq!(
-            feed(&mut server, &all),
-            Err(Code::ENHANCE_YOUR_CALM),
-            "{:x?}",
-            &repeated[0]
-        );
-    }
-}
-
-/// Answers make up for cancelled calls, and data for pings.
-#[test]
-fn what_is_useful_makes_up_for_what_is_not() {
-    let mut limits = Limits::default();
-    (limits.idle_frames, limits.resets) = (10, 10);
-    let mut server = server(limits);
-    let mut head = HeaderList::new();
-    head.push(b":status", b"200");
-    for round in 0..200 {
-        let stream = round * 4 + 1;
-        let bytes = [
-            request(stream, END_STREAM),
-            frame(PING, 0, 0, &[0; 8]),
-            request(stream + 2, 0),
-            frame(RST_STREAM, 0, stream + 2, &[0; 4]),
-        ]
-        .concat();
-        let mut rest = &bytes[..];
-        while let Some(event) = server.next(&mut rest).unwrap() {
-            if let Event::Head { stream, end: true } = event {
-                server.send_head(stream, &head, true);
-            }
-        }
-        server.out().clear();
-    }
-    assert_eq!(server.active(), 0);
-}
-
-#[test]
-fn what_a_server_may_not_send() {
-    let response = block(&[(":status", "200")]);
-    let early = block(&[(":status", "103")]);
-    let bad = block(&[(":status", "20x")]);
-    for (bytes, code) in [
-        (
-            frame(HEADERS, END_HEADERS, 2, &response),
-            Code::PROTOCOL_ERROR,
-        ),
-        (
-            frame(HEADERS, END_HEADERS, 5, &response),
-            Code::PROTOCOL_ERROR,
-        ),
-        (frame(DATA, 0, 5, b"x"), Code::PROTOCOL_ERROR),
-        (
-            frame(5, END_HEADERS, 1, &[0, 0, 0, 2]),
-            Code::PROTOCOL_ERROR,
-        ),
-        (
-            frame(SETTINGS, 0, 0, &[0, 2, 0, 0, 0, 1]),
-            Code::PROTOCOL_ERROR,
-        ),
-    ] {
-        assert_fails(client().0, &bytes, code);
-    }
-    for (bytes, code) in [
-        (frame(HEADERS, END_HEADERS, 1, &bad), Code::PROTOCOL_ERROR),
-        (
-            frame(HEADERS, END_HEADERS | END_STREAM, 1, &early),
-            Code::PROTOCOL_ERROR,
-        ),
-        (frame(DATA, 0, 1, b"x"), Code::PROTOCOL_ERROR),
-        (
-            [
-                frame(HEADERS, END_HEADERS, 1, &response),
-                frame(HEADERS, END_HEADERS, 1, &response),
-            ]
-            .concat(),
-            Code::PROTOCOL_ERROR,
-        ),
-    ] {
-        assert_resets(client().0, &bytes, 1, code);
-    }
-}
-
-#[test]
-fn goodbye_refuses_what_the_server_did_not_touch() {
-    let (mut client, first, second) = client();
-    let events = feed(&mut client, &frame(GOAWAY, 0, 0, &[0, 0, 0, 1, 0, 0, 0, 0])).unwrap();
-    assert_eq!(events, ["goaway 1 0", "reset 3 7"]);
-    assert!(client.is_closing() && !client.can_open());
-    assert_eq!(client.open(&HeaderList::new(), true), None);
-    client.send_data(second, b"nobody wants it", true);
-    assert_eq!(client.out(), b"");
-    let response = frame(
-        HEADERS,
-        END_HEADERS | END_STREAM,
-        1,
-        &block(&[(":status", "200")]),
-    );
-    assert_eq!(feed(&mut client, &response).unwrap(), ["head 1 true 42"]);
-    assert_eq!(client.active(), 0);
-    client.reset(first, Code::CANCEL);
-    assert_eq!(client.out(), b"");
-}
-
-/// 6.9.2: a smaller initial window can make that of a stream negative; nothing is sent then.
-#[test]
-fn the_initial_window_can_change_under_a_stream() {
-    let (mut client, _, stream) = client();
-    client.send_data(stream, &[1; 60_000], false);
-    client.out().clear();
-    let window = |size: u32| frame(SETTINGS, 0, 0, &[&[0, 4][..], &size.to_be_bytes()].concat());
-    feed(&mut client, &window(50_000)).unwrap();
-    feed(&mut client, &frame(WINDOW_UPDATE, 0, 0, &[0, 1, 0, 0])).unwrap();
-    client.out().clear();
-    client.send_data(stream, &[2; 500], true);
-    assert_eq!((client.out().len(), client.waiting()), (0, 500));
-    feed(
-        &mut client,
-        &frame(WINDOW_UPDATE, 0, 3, &(10_100_u32).to_be_bytes()),
-    )
-    .unwrap();
-    assert_eq!(frames(client.out()), [(DATA, 0, 3, vec![2; 100])]);
-    client.out().clear();
-    feed(&mut client, &window(50_400)).unwrap();
-    let sent = frames(client.out());
-    assert_eq!(
-        sent,
-        [
-            (SETTINGS, ACK, 0, vec![]),
-            (DATA, END_STREAM, 3, vec![2; 400])
-        ]
-    );
-    assert_eq!(client.waiting(), 0);
-}
-
-#[test]
-fn streams_take_turns_when_the_connections_window_opens() {
-    let (mut client, _, stream) = client();
-    let mut head = HeaderList::new();
-    head.push(b":method", b"POST");
-    client.send_data(stream, &[1; 65_535], false);
-    feed(&mut client, &frame(WINDOW_UPDATE, 0, 3, &[0, 1, 0, 0])).unwrap();
-    let other = client.open(&head, false).unwrap();
-    client.send_data(stream, &[1; 20_000], true);
-    client.send_data(other, &[2; 20_000], true);
-    client.out().clear();
-    assert!(client.is_stalled());
-    feed(&mut client, &frame(WINDOW_UPDATE, 0, 0, &[0, 1, 0, 0])).unwrap();
-    let lengths: Vec<_> = frames(client.out())
-        .iter()
-        .map(|f| (f.2, f.3.len(), f.1))
-        .collect();
-    assert_eq!(
-        lengths,
-        [(3, 16_384, 0), (5, 16_384, 0), (3, 3616, 1), (5, 3616, 1)]
-    );
 }

@@ -11,10 +11,10 @@ use dubbo_proxy_filter::metrics::{Counter, Event};
 use dubbo_proxy_filter::to_http2::DubboToHttp2;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 
-use crate::frames::{Cut, error_text, frame, head, one, request, response, with_id};
+use crate::frames::{Cut, error_text, frame, head, request, response};
 
-struct Half {
-    translator: DubboToHttp2,
+pub struct Half {
+    pub translator: DubboToHttp2,
     io: DuplexStream,
     told: Vec<Vec<u8>>,
     cut: Cut,
@@ -37,7 +37,7 @@ impl Half {
     }
 
     /// What the application was told once so many frames have come.
-    async fn told(&mut self, count: usize) -> Vec<Vec<u8>> {
+    pub async fn told(&mut self, count: usize) -> Vec<Vec<u8>> {
         for _ in 0..20_000 {
             if self.told.len() >= count {
                 break;
@@ -161,7 +161,7 @@ async fn send_all(send: &mut h2::SendStream<Bytes>, body: Vec<u8>) {
     }
 }
 
-fn connect(config: &str, builder: h2::server::Builder) -> Half {
+pub fn connect(config: &str, builder: h2::server::Builder) -> Half {
     let (ours, theirs) = duplex(1 << 16);
     tokio::spawn(serve(theirs, builder));
     let config = Arc::new(Config::parse(config.as_bytes()).unwrap());
@@ -174,10 +174,10 @@ fn connect(config: &str, builder: h2::server::Builder) -> Half {
     }
 }
 
-const REGION: &str = r#"{"attachments":["region"]}"#;
+pub const REGION: &str = r#"{"attachments":["region"]}"#;
 
 /// A request with the attachment `region`, in Hessian 2.
-fn region(id: i64, region: &str, len: usize) -> Vec<u8> {
+pub fn region(id: i64, region: &str, len: usize) -> Vec<u8> {
     let mut bytes = request(id, len);
     assert_eq!(bytes.pop(), Some(b'Z'));
     bytes.push(6);
@@ -189,7 +189,7 @@ fn region(id: i64, region: &str, len: usize) -> Vec<u8> {
     frame(bytes[2], 0, id, &body)
 }
 
-fn echo(id: i64, call: &[u8]) -> Vec<u8> {
+pub fn echo(id: i64, call: &[u8]) -> Vec<u8> {
     frame(2, 20, id, &[b"\x91", &call[16..]].concat())
 }
 
@@ -311,25 +311,6 @@ async fn limits_of_calls_and_ids() {
 }
 
 #[tokio::test]
-async fn calls_end_when_their_callers_no_longer_wait() {
-    let mut half = connect(REGION, h2::server::Builder::new());
-    half.translator.at(1000);
-    // The recorded frame says `timeout=5000`; nothing answers it as its stream is never taken.
-    let call = with_id(one("3.3.6", "hello", true), 7);
-    half.translator.from_dubbo(&call);
-    assert_eq!(half.translator.next_deadline(), Some(6000));
-    half.translator.at(5999);
-    assert!(half.translator.to_dubbo().is_empty());
-    half.translator.at(6000);
-    let told = std::mem::take(half.translator.to_dubbo());
-    assert_eq!((head(&told).id, head(&told).status.0), (7, 31));
-    assert_eq!(half.translator.next_deadline(), None);
-    // Its id is free again, and the connection goes on.
-    half.translator.from_dubbo(&request(7, 4));
-    assert_eq!(half.told(1).await, [echo(7, &request(7, 4))]);
-}
-
-#[tokio::test]
 async fn goodbye_drains() {
     let mut half = connect(REGION, h2::server::Builder::new());
     half.translator
@@ -376,44 +357,6 @@ async fn long_calls_are_routed_without_attachments_where_that_is_configured() {
     told.sort_by_key(|told| head(told).id);
     assert_eq!(told[0], echo(1, &calls[0]));
     assert_eq!((head(&told[1]).id, head(&told[1]).status.0), (2, 60));
-}
-
-#[test]
-fn half_a_frame_is_waited_for_so_long_and_no_longer() {
-    let counted = |half: &mut DubboToHttp2| {
-        let count = Event::Count(Counter::ConnectionsHalfFrame, 1);
-        half.events().filter(|event| *event == count).count()
-    };
-    let patient = |text: &str| Arc::new(Config::parse(text.as_bytes()).unwrap());
-    let call = region(1, "eu", 1000);
-    for cut in [1, 15, 16, 500, call.len() - 1] {
-        let mut half = DubboToHttp2::new(patient(r#"{"half_frame_ms":1000}"#), 0);
-        half.from_dubbo(&call);
-        assert_eq!(half.next_deadline(), None);
-        half.at(5000);
-        half.from_dubbo(&call[..cut]);
-        assert_eq!(half.next_deadline(), Some(6000), "{cut}");
-        half.at(5999);
-        // While nobody reads, nobody can finish it.
-        half.not_read(5999);
-        half.at(6500);
-        assert_eq!((half.next_deadline(), half.closing()), (Some(6999), None));
-        half.at(6999);
-        assert_eq!(half.closing(), Some(&Close::HalfFrame));
-        assert_eq!((counted(&mut half), half.next_deadline()), (1, None));
-    }
-    // Each byte is a sign of life, and the end is the end.
-    let mut half = DubboToHttp2::new(patient(r#"{"half_frame_ms":1000}"#), 0);
-    for (n, byte) in call.iter().enumerate() {
-        half.at(n as u64 * 999);
-        half.from_dubbo(&[*byte]);
-    }
-    half.at(u64::MAX / 2);
-    assert_eq!(counted(&mut half), 0);
-    assert_eq!(half.closing(), None);
-    let mut half = DubboToHttp2::new(patient(r#"{"half_frame_ms":0}"#), 0);
-    half.from_dubbo(&call[..20]);
-    assert_eq!(half.next_deadline(), None);
 }
 
 #[test]

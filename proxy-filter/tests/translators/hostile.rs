@@ -84,8 +84,8 @@ fn inputs() -> impl Strategy<Value = Vec<Input>> {
 /// Settings are acknowledged and begun; a server's preface is none, a client's has one.
 const SETTINGS: &[u8] = &[0, 0, 0, 4, 0, 0, 0, 0, 0];
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-/// The windows of 20 streams, a frame that is gathered, what may wait, and what one step adds.
-const MOST: usize = 20 * 65_536 + 20_016 + 3 * 50_000 + 60_000;
+/// The heads and windows of 20 streams, a frame that is gathered, what may wait, and what one step adds.
+const MOST: usize = 2 * 20 * 65_536 + 20_016 + 3 * 50_000 + 60_000;
 
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(300) })]

@@ -175,11 +175,36 @@ pub struct RouteConfigurationMatch {
 }
 
 /// `EnvoyFilter.RouteConfigurationMatch.VirtualHostMatch`.
-#[derive(Clone, PartialEq, Eq, Message, Serialize)]
+#[derive(Clone, PartialEq, Message, Serialize)]
 pub struct VirtualHostMatch {
-    /// Its name.
+    /// Its name; any if empty.
     #[prost(string, tag = "1")]
+    #[serde(skip_serializing_if = "String::is_empty")]
     pub name: String,
+    /// A route of it; all of them if there is none.
+    #[prost(message, optional, tag = "2")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub route: Option<RouteMatch>,
+}
+
+/// `EnvoyFilter.RouteConfigurationMatch.RouteMatch`.
+#[derive(Clone, PartialEq, Eq, Message, Serialize)]
+pub struct RouteMatch {
+    /// What it does.
+    #[prost(enumeration = "RouteAction", tag = "2")]
+    #[serde(serialize_with = "route_action")]
+    pub action: i32,
+}
+
+/// `EnvoyFilter.RouteConfigurationMatch.RouteMatch.Action`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Enumeration, Serialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+#[repr(i32)]
+pub enum RouteAction {
+    /// Anything.
+    Any = 0,
+    /// It leads to a cluster, or to several.
+    Route = 1,
 }
 
 /// `EnvoyFilter.ClusterMatch`.
@@ -292,6 +317,12 @@ fn apply_to<S: Serializer>(value: &i32, serializer: S) -> Result<S::Ok, S::Error
 fn context<S: Serializer>(value: &i32, serializer: S) -> Result<S::Ok, S::Error> {
     PatchContext::try_from(*value)
         .unwrap_or(PatchContext::Any)
+        .serialize(serializer)
+}
+
+fn route_action<S: Serializer>(value: &i32, serializer: S) -> Result<S::Ok, S::Error> {
+    RouteAction::try_from(*value)
+        .unwrap_or(RouteAction::Any)
         .serialize(serializer)
 }
 

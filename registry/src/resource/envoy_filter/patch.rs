@@ -11,8 +11,8 @@ use serde_json::{Map, Value, json};
 use crate::installation::{Installation, METADATA_KEY, Upstream};
 use crate::proto::envoy_filter::{
     ApplyTo, ClusterMatch, ConfigPatch, FilterChainMatch, FilterMatch, ListenerMatch, ObjectMatch,
-    ObjectTypes, Operation, Patch, PatchContext, ProxyMatch, RouteConfigurationMatch,
-    SubFilterMatch, VirtualHostMatch, to_struct,
+    ObjectTypes, Operation, Patch, PatchContext, ProxyMatch, RouteAction, RouteConfigurationMatch,
+    RouteMatch, SubFilterMatch, VirtualHostMatch, to_struct,
 };
 
 /// `lib<name>.so` where Envoy looks for modules.
@@ -25,6 +25,7 @@ const ORIGINAL_DESTINATION: &str = "dubbo-original-dst";
 const BLOCK_ALL: &str = "block_all";
 
 const HCM: &str = "envoy.filters.network.http_connection_manager";
+const ROUTER: &str = "envoy.filters.http.router";
 const TCP_PROXY: &str = "envoy.filters.network.tcp_proxy";
 
 /// The patches of one object, all for proxies that have the module.
@@ -76,10 +77,39 @@ impl<'a> Patches<'a> {
             Operation::Remove,
             None,
         );
+        if self.installation.holds() {
+            self.hold(port, in_chain(HCM, Some(ROUTER)));
+        }
         let block_all = self.installation.block_all.then_some(BLOCK_ALL);
         for vhost in ["allow_any"].into_iter().chain(block_all) {
             self.first_route(port, Some(vhost), as_dialled("dubbo-unpublished"));
         }
+    }
+
+    /// Calls of this port wait for a cluster that their route names: directly in front of the router, so
+    /// that nothing is asked twice. What has no cluster by intention says so by its kind of route.
+    fn hold(&mut self, port: u16, router: ListenerMatch) {
+        self.outbound(
+            ApplyTo::HttpFilter,
+            ObjectTypes::Listener(router),
+            Operation::InsertBefore,
+            Some(self.http_filter()),
+        );
+        let to_clusters = VirtualHostMatch {
+            name: String::new(),
+            route: Some(RouteMatch {
+                action: RouteAction::Route.into(),
+            }),
+        };
+        self.outbound(
+            ApplyTo::HttpRoute,
+            ObjectTypes::RouteConfiguration(RouteConfigurationMatch {
+                vhost: Some(to_clusters),
+                name: port.to_string(),
+            }),
+            Operation::Merge,
+            Some(object(json!({"metadata": held()}))),
+        );
     }
 
     /// Calls that were translated on this port go to where they were dialled, published or not, as
@@ -97,7 +127,10 @@ impl<'a> Patches<'a> {
         self.outbound(
             ApplyTo::HttpRoute,
             ObjectTypes::RouteConfiguration(RouteConfigurationMatch {
-                vhost: vhost.map(|name| VirtualHostMatch { name: name.into() }),
+                vhost: vhost.map(|name| VirtualHostMatch {
+                    name: name.into(),
+                    route: None,
+                }),
                 name: port.to_string(),
             }),
             Operation::InsertFirst,
@@ -254,6 +287,15 @@ impl<'a> Patches<'a> {
         })))
     }
 
+    fn http_filter(&self) -> Map<String, Value> {
+        let message = "envoy.extensions.filters.http.dynamic_modules.v3.DynamicModuleFilter";
+        let options = self.installation.hold_options();
+        object(json!({
+            "name": "dubbo_hold",
+            "typed_config": wrapped(message, named("filter_name", "dubbo_hold", "filter_config", &options)),
+        }))
+    }
+
     fn bridge(&self) -> Map<String, Value> {
         let message = "envoy.extensions.upstreams.http.dynamic_modules.v3.Config";
         let options = self.installation.provider_options();
@@ -324,6 +366,11 @@ fn as_dialled(name: &str) -> Option<Map<String, Value>> {
         "match": ours(),
         "route": {"cluster": ORIGINAL_DESTINATION, "timeout": "0s"},
     })))
+}
+
+/// What `dubbo_hold` asks of a route.
+fn held() -> Value {
+    json!({"filter_metadata": {"dubbo": {"hold": true}}})
 }
 
 /// Calls of ours end here, as Istio has it for what a sidecar may not call.

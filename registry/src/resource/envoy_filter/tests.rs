@@ -63,6 +63,40 @@ fn callers_filter() -> Value {
     filter
 }
 
+/// Directly in front of the router.
+fn hold(options: Value) -> Value {
+    let mut config = json!({"dynamic_module_config": {"name": "dubbo_proxy_filter"}, "filter_name": "dubbo_hold"});
+    if !options.is_null() {
+        config["filter_config"] =
+            json!({"@type": "type.googleapis.com/google.protobuf.Struct", "value": options});
+    }
+    let filter = json!({"name": HCM, "subFilter": {"name": "envoy.filters.http.router"}});
+    json!({
+        "applyTo": "HTTP_FILTER",
+        "match": on("SIDECAR_OUTBOUND", "listener", json!({
+            "name": "0.0.0.0_20880", "filterChain": {"filter": filter},
+        })),
+        "patch": {"operation": "INSERT_BEFORE", "value": {"name": "dubbo_hold", "typed_config": {
+            "@type": "type.googleapis.com/xds.type.v3.TypedStruct",
+            "type_url": "type.googleapis.com/envoy.extensions.filters.http.dynamic_modules.v3.DynamicModuleFilter",
+            "value": config,
+        }}},
+    })
+}
+
+/// Every route that leads to a cluster.
+fn held() -> Value {
+    json!({
+        "applyTo": "HTTP_ROUTE",
+        "match": on("SIDECAR_OUTBOUND", "routeConfiguration", json!({
+            "name": "20880", "vhost": {"route": {"action": "ROUTE"}},
+        })),
+        "patch": {"operation": "MERGE", "value": {
+            "metadata": {"filter_metadata": {"dubbo": {"hold": true}}},
+        }},
+    })
+}
+
 fn bridge() -> Value {
     json!({"name": "envoy.upstreams.http.dynamic_modules", "typed_config": {
         "@type": "type.googleapis.com/xds.type.v3.TypedStruct",
@@ -103,6 +137,8 @@ fn a_callers_port_is_sniffed_translated_and_goes_out_as_dubbo() {
             }})),
             "patch": {"operation": "REMOVE"},
         },
+        hold(Value::Null),
+        held(),
         {
             "applyTo": "HTTP_ROUTE",
             "match": side("routeConfiguration", json!({"name": "20880", "vhost": {"name": "allow_any"}})),
@@ -164,6 +200,27 @@ fn addresses_that_are_left_alone_are_the_sniffs_business() {
     );
     sniff["value"] = json!({"deadline": false, "except": ["10.0.3.0/24", "10.0.4.7/32"]});
     assert_eq!(of(&excepted), expected);
+}
+
+#[test]
+fn calls_wait_as_long_as_is_said_and_not_at_all_if_so() {
+    let of = |options: Value| {
+        let options = options.as_object().unwrap().clone();
+        let installation = Installation {
+            options,
+            ..Installation::default()
+        };
+        let shown = shown(&render(&mesh(&[list(&["20880"], &["shop"])], installation)));
+        shown[0].1.as_array().unwrap().clone()
+    };
+    let some = of(json!({"hold_ms": 300, "deadline": false}));
+    assert_eq!(some[3..5], [hold(json!({"hold_ms": 300})), held()]);
+    let none = of(json!({"hold_ms": 0}));
+    assert!(none.iter().all(|patch| {
+        patch["patch"]["value"]["name"] != "dubbo_hold"
+            && patch["patch"]["value"]["metadata"].is_null()
+    }));
+    assert_eq!(none.len() + 2, some.len());
 }
 
 #[test]
@@ -269,7 +326,7 @@ fn a_bound_of_the_network_filters_is_told_to_them_alone() {
     let callers = &shown(&objects)[0].1;
     let filter = &callers[1]["patch"]["value"]["typed_config"]["filter_config"]["value"];
     assert_eq!(filter["limits"], options["limits"]);
-    let bridge = &callers[4]["patch"]["value"]["upstream_config"]["typed_config"]["value"];
+    let bridge = &callers[6]["patch"]["value"]["upstream_config"]["typed_config"]["value"];
     assert_eq!(
         bridge["bridge_config"]["value"],
         json!({"limits": {"calls": 2}})
@@ -306,7 +363,7 @@ fn the_socket_is_for_clusters_of_callers_and_options_reach_every_part() {
         .collect();
     assert_eq!(vhosts, ["allow_any", "block_all"]);
     assert_eq!(
-        callers[5]["patch"]["value"],
+        callers[7]["patch"]["value"],
         json!({"transport_socket": {"name": "envoy.transport_sockets.dynamic_modules", "typed_config": {
             "@type": "type.googleapis.com/xds.type.v3.TypedStruct",
             "type_url": "type.googleapis.com/envoy.extensions.transport_sockets.dynamic_modules.v3.DynamicModuleTransportSocket",
@@ -418,8 +475,8 @@ fn bypassed_calls_go_where_they_were_dialled_with_and_without_a_listener() {
     assert_eq!(gone[2]["patch"]["value"]["name"], "dubbo-original-dst");
     assert_eq!(gone.len(), 3);
     let there = patches(&[list(&["20880"], &["shop"])], false);
-    assert_eq!(there[5..7], [bypass.clone(), blocked]);
-    assert_eq!(there.len(), 8);
+    assert_eq!(there[7..9], [bypass.clone(), blocked]);
+    assert_eq!(there.len(), 10);
     assert_eq!(patches(&[], true)[0], bypass);
     assert_eq!(patches(&[], true).len(), 2);
 }

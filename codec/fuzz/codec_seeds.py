@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Makes seeds for the fuzz targets from the recorded frames: seeds.py FIXTURES CORPUS.
+"""Makes seeds for the fuzz targets from the recorded frames: codec_seeds.py FIXTURES CORPUS.
 
 A target whose input is not plain bytes takes it apart as the crate `arbitrary` does: single bytes and
 the content of texts from the front, the lengths of texts from the back, a byte vector as pairs of "go
@@ -65,15 +65,15 @@ def seeds(frame):
         yield "response", bytes([other | (0 if status == 20 else 2), status]) + body
 
 
-def main():
+def write(corpus, seeds):
+    for target, seed in seeds:
+        directory = os.path.join(corpus, target)
+        os.makedirs(directory, exist_ok=True)
+        with open(os.path.join(directory, hashlib.sha1(seed).hexdigest()), "wb") as out:
+            out.write(seed)
+
+
+if __name__ == "__main__":
     fixtures, corpus = sys.argv[1:]
     for frame in frames(fixtures):
-        for target, seed in seeds(frame):
-            directory = os.path.join(corpus, target)
-            os.makedirs(directory, exist_ok=True)
-            path = os.path.join(directory, hashlib.sha1(seed).hexdigest())
-            with open(path, "wb") as out:
-                out.write(seed)
-
-
-main()
+        write(corpus, seeds(frame))

@@ -1,0 +1,116 @@
+//! The attachments that a call's headers are made of.
+
+use std::borrow::Cow;
+
+use dubbo_codec::{AttachmentValue, Attachments, Text};
+
+use super::few::Few;
+use crate::config::Config;
+use crate::header::encode_value;
+
+/// An attachment as a header.
+#[derive(Debug)]
+pub(super) struct Shown<'a> {
+    pub(super) header: Cow<'a, str>,
+    pub(super) value: Cow<'a, str>,
+    /// As the attachment is spelled.
+    name: Cow<'a, str>,
+}
+
+/// The attachments that a call's headers are made of, found in one pass. Of several with one name the
+/// last counts, as in Java.
+#[derive(Debug, Default)]
+pub(super) struct Read<'a> {
+    pub(super) generic: Option<AttachmentValue<'a>>,
+    pub(super) remote_application: Option<AttachmentValue<'a>>,
+    pub(super) application: Option<AttachmentValue<'a>>,
+    /// What is left of the caller's time, under either of its names, and all of it.
+    left: [Option<AttachmentValue<'a>>; 2],
+    timeout: Option<AttachmentValue<'a>>,
+    pub(super) shown: Few<Shown<'a>>,
+}
+
+impl<'a> Read<'a> {
+    pub(super) fn of(attachments: Attachments<'a, '_>, config: &'a Config) -> Self {
+        let mut read = Self::default();
+        for (name, value) in attachments.iter() {
+            let Some(name) = name.map(|name| name.to_str_lossy()) else {
+                continue;
+            };
+            let place = match &*name {
+                "generic" => Some(&mut read.generic),
+                "remote.application" => Some(&mut read.remote_application),
+                "application" => Some(&mut read.application),
+                "_TO" => Some(&mut read.left[0]),
+                "_to" => Some(&mut read.left[1]),
+                "timeout" => Some(&mut read.timeout),
+                _ => None,
+            };
+            if let Some(place) = place {
+                *place = Some(value);
+            }
+            // One more than the limit says that it is reached.
+            if read.shown.len() <= config.limits.headers as usize
+                && let Some(header) = config.header_of(&name)
+            {
+                show(&mut read.shown, header, name, &value, config);
+            }
+        }
+        read
+    }
+
+    /// How long the caller waits: what is left of it if it says so, else its whole time-out. Callers
+    /// before 2.7, which do not say their application so, send the reference's time-out and wait for as
+    /// long as the method's (`DubboInvoker`): theirs says nothing.
+    pub(super) fn deadline(&self) -> Option<u32> {
+        let whole = self.timeout.filter(|_| self.remote_application.is_some());
+        let mut given = self.left.into_iter().chain([whole]).flatten();
+        given.find_map(millis)
+    }
+}
+
+/// A time that somebody waits.
+fn millis(value: AttachmentValue<'_>) -> Option<u32> {
+    let millis = match value {
+        AttachmentValue::Int(millis) => i64::from(millis),
+        AttachmentValue::Long(millis) => millis,
+        AttachmentValue::String(text) => text.to_str_lossy().parse().ok()?,
+        _ => return None,
+    };
+    u32::try_from(millis).ok().filter(|millis| *millis > 0)
+}
+
+/// The text of an attachment that has one.
+pub(super) fn text(value: Option<AttachmentValue<'_>>) -> Option<Text<'_>> {
+    value?.as_text().filter(|text| !text.is_empty())
+}
+
+/// Puts an attachment of the list among the headers. Of several names that are one header that counts
+/// which the list spells so, else the first in byte order.
+fn show<'a>(
+    all: &mut Few<Shown<'a>>,
+    header: Cow<'a, str>,
+    name: Cow<'a, str>,
+    value: &AttachmentValue<'a>,
+    config: &Config,
+) {
+    let Some(value) = encode_value(value) else {
+        // The last value has no text, so the name has none.
+        return all.remove(|shown| shown.header == header && shown.name == name);
+    };
+    let shown = Shown {
+        header,
+        value,
+        name,
+    };
+    match all.find(|before| before.header == shown.header) {
+        None => all.push(shown),
+        Some(before) if counts_more(&shown.name, &before.name, config) => *before = shown,
+        Some(_) => {}
+    }
+}
+
+fn counts_more(new: &str, old: &str, config: &Config) -> bool {
+    let spelled = |name| config.attachments.spells(name) || config.trace.spells(name);
+    new == old || (!spelled(old) && (spelled(new) || new < old))
+}
