@@ -199,10 +199,8 @@ mod tests {
     /// Each at its time, and not when the other is: a second before it closes.
     #[test]
     fn connections_can_be_told_one_after_another() {
-        let config = Arc::new(Config {
-            readonly_event: ReadonlyEvent::InTurn,
-            ..Config::default()
-        });
+        let config = Config::parse(br#"{"readonly_event": "in_turn"}"#).unwrap();
+        let config = Arc::new(config);
         let turns = Arc::new(Turns::default());
         let half = || DubboToHttp2::new(Arc::clone(&config), 0).in_turn(Arc::clone(&turns));
         let mut both = [half(), half()];
