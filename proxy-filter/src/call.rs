@@ -14,12 +14,15 @@
 //!
 //! Whoever gets a connection next knows nothing of an event that came before. So a call that hears
 //! that the provider will close is the connection's last: it closes our half behind its answer, and
-//! ends when the provider has closed the other, as every Dubbo and every Envoy does at once.
+//! ends when the provider has closed the other, as every Dubbo and every Envoy does at once. One whose
+//! provider sends what is no Dubbo is told so at once, and ends in the same way: the caller's half of the
+//! filter waits for no end behind a whole frame, and resets the request, by which Envoy closes the connection.
 //!
 //! Bytes in, bytes out: what is to be sent stands in [`Output`] until the shell takes it, so nothing
 //! here runs while Envoy may call back. It must not know Envoy, and has no clock: Envoy's own
 //! time-outs end a call. Nothing that may have been executed ends as what Istio repeats (503).
 
+use std::cmp::Ordering;
 use std::sync::Arc;
 
 use dubbo_codec::{Event, Frame, FrameHead, FrameKind, Piece, Splitter, Status, set_request_id};
@@ -58,8 +61,10 @@ pub struct Exchange {
 /// How much of the request has gone.
 #[derive(Debug)]
 enum Request {
-    /// Nothing: it is gathered.
-    Gathering(Vec<u8>),
+    /// Nothing: its head has not come.
+    Beginning(Vec<u8>),
+    /// Nothing: all of it must be read first.
+    Gathering { head: FrameHead, frame: Vec<u8> },
     /// All but so many bytes.
     Going { head: FrameHead, left: usize },
     /// It does not go there.
@@ -97,6 +102,8 @@ enum Answer {
     Begun,
     /// All of it is out but its end.
     Whole,
+    /// The same, and its end comes with the connection's: nobody else shall have that.
+    Failed,
     Ended,
 }
 
@@ -107,7 +114,7 @@ impl Exchange {
         Self {
             id,
             headers: Kept::default(),
-            request: Request::Gathering(Vec::new()),
+            request: Request::Beginning(Vec::new()),
             splitter: Splitter::new(config.frames.clone()),
             incoming: Incoming::Skipped,
             answer: Answer::Waiting,
@@ -144,10 +151,15 @@ impl Exchange {
     pub fn request_data(&mut self, bytes: &[u8], end: bool) {
         match &mut self.request {
             Request::Over => {}
-            Request::Gathering(frame) => {
+            Request::Beginning(frame) => {
                 frame.extend_from_slice(bytes);
                 let frame = std::mem::take(frame);
-                self.gather(frame);
+                self.begin(frame);
+            }
+            Request::Gathering { head, frame } => {
+                frame.extend_from_slice(bytes);
+                let (head, frame) = (*head, std::mem::take(frame));
+                self.gather(head, frame);
             }
             Request::Going { head, left } if bytes.len() <= *left => {
                 let head = *head;
@@ -158,7 +170,7 @@ impl Exchange {
                     self.sent(&head);
                 }
             }
-            Request::Going { .. } => self.abort("the request has bytes behind its frame"),
+            Request::Going { .. } => self.caller_failed("the request has bytes behind its frame"),
         }
         if end {
             self.request_ended();
@@ -169,11 +181,12 @@ impl Exchange {
     pub fn provider_data(&mut self, mut bytes: &[u8], end: bool) {
         match self.answer {
             // Nobody knows yet that it ended, so it may end behind the frame that comes.
-            Answer::Ended if self.out.end => {
+            Answer::Ended if self.out.end && self.out.abort.is_none() => {
                 self.out.end = false;
                 self.answer = Answer::Whole;
             }
-            Answer::Ended => return,
+            Answer::Failed if end => return self.end(),
+            Answer::Failed | Answer::Ended => return,
             _ => {}
         }
         loop {
@@ -181,13 +194,16 @@ impl Exchange {
                 Ok(None) => break,
                 Ok(Some(Piece::Head(head))) => self.begins(head),
                 Ok(Some(Piece::Body { bytes, last })) => self.continues(bytes, last),
-                Err(_) => return self.abort("the provider's bytes are no Dubbo frames"),
+                Err(_) => {
+                    self.provider_failed("the provider's bytes are no Dubbo frames");
+                    break;
+                }
             }
         }
         match self.answer {
-            Answer::Whole if end => self.end(),
+            Answer::Whole | Answer::Failed if end => self.end(),
             Answer::Whole => self.end_between_frames(),
-            Answer::Ended => {}
+            Answer::Failed | Answer::Ended => {}
             _ if end => {
                 self.broken("the provider closed the connection before it answered");
                 if self.answer == Answer::Whole {
@@ -198,38 +214,82 @@ impl Exchange {
         }
     }
 
-    /// Decides what becomes of a request of which so much has come.
-    fn gather(&mut self, frame: Vec<u8>) {
+    /// Decides what becomes of a request, once its head has come.
+    fn begin(&mut self, frame: Vec<u8>) {
         let head = match FrameHead::parse(&frame) {
             Ok(Some(head)) => head,
-            Ok(None) => return self.request = Request::Gathering(frame),
+            Ok(None) => return self.request = Request::Beginning(frame),
             Err(_) => return self.refuse_http(400, "the request's body is no Dubbo frame"),
-        };
-        let Some(left) = head.frame_len().checked_sub(frame.len()) else {
-            return self.refuse_http(400, "the request's body has bytes behind its frame");
         };
         if head.check(&self.config.frames).is_err() {
             return self.refuse(&Refusal::too_long(&head, self.config.frames.max_body));
         }
-        if request::is_untouched(&head, self.headers.iter(), &self.config) {
+        let left = head.frame_len().checked_sub(frame.len());
+        // The headers are looked at here alone: a request may come byte by byte.
+        if let Some(left) = left
+            && request::is_untouched(&head, self.headers.iter(), &self.config)
+        {
             self.out.noted.passed_on = true;
             return self.goes(&head, &frame, left);
         }
         if head.body_len > self.config.limits.call_bytes {
             return self.refuse(&Refusal::too_long(&head, self.config.limits.call_bytes));
         }
-        match Frame::parse(&frame, &self.config.frames) {
-            Ok(Some(whole)) => match request::write_back(&whole, self.headers.iter(), &self.config)
-            {
-                Ok(None) => self.goes(&head, &frame, 0),
-                Ok(Some(patch)) => {
-                    self.out.noted.patched = true;
-                    self.goes(&head, &patch.to_vec(), 0);
-                }
-                Err(refusal) => self.refuse(&refusal),
-            },
-            // The head was good, so more is to come.
-            _ => self.request = Request::Gathering(frame),
+        self.gather(head, frame);
+    }
+
+    /// More of a request that has to be read, or all of it.
+    fn gather(&mut self, head: FrameHead, frame: Vec<u8>) {
+        match frame.len().cmp(&head.frame_len()) {
+            Ordering::Less => self.request = Request::Gathering { head, frame },
+            Ordering::Equal => self.write_back(&head, &frame),
+            Ordering::Greater => {
+                self.refuse_http(400, "the request's body has bytes behind its frame");
+            }
+        }
+    }
+
+    fn write_back(&mut self, head: &FrameHead, frame: &[u8]) {
+        let Ok(Some(whole)) = Frame::parse(frame, &self.config.frames) else {
+            // It has passed both checks by its head, so this does not happen.
+            return self.refuse_http(400, "the request's body is no Dubbo frame");
+        };
+        match request::write_back(&whole, self.headers.iter(), &self.config) {
+            Ok(None) => self.goes(head, frame, 0),
+            Ok(Some(patch)) => {
+                self.out.noted.patched = true;
+                self.goes(head, &patch.to_vec(), 0);
+            }
+            Err(refusal) => self.refuse(&refusal),
+        }
+    }
+
+    /// Bytes that it holds.
+    pub fn held(&self) -> usize {
+        let request = match &self.request {
+            Request::Beginning(frame) | Request::Gathering { frame, .. } => frame.capacity(),
+            Request::Going { .. } | Request::Over => 0,
+        };
+        let incoming = match &self.incoming {
+            Incoming::Event(_, bytes) | Incoming::Begun(_, bytes) => bytes.capacity(),
+            Incoming::Skipped | Incoming::Passing => 0,
+        };
+        request + incoming + self.headers.len()
+    }
+
+    /// All calls together hold more than they may: one that is still to come is given up. Nothing of it
+    /// was executed.
+    pub fn over_limit(&mut self) {
+        let Request::Gathering { head, .. } = &self.request else {
+            return;
+        };
+        let text = "too many bytes of calls are held here";
+        if head.two_way {
+            let status = Status::SERVER_THREADPOOL_EXHAUSTED;
+            let reply = Call::of_head(head).error(status, &format!("dubbo-mesh: {text}"));
+            self.answer_frame(&reply);
+        } else {
+            self.refuse_http(429, text);
         }
     }
 
@@ -255,10 +315,12 @@ impl Exchange {
 
     fn request_ended(&mut self) {
         match self.request {
-            Request::Gathering(_) => {
-                self.refuse_http(400, "the request's body ends before its frame")
+            Request::Beginning(_) | Request::Gathering { .. } => {
+                self.refuse_http(400, "the request's body ends before its frame");
             }
-            Request::Going { left: 1.., .. } => self.abort("the request ends before its frame"),
+            Request::Going { left: 1.., .. } => {
+                self.caller_failed("the request ends before its frame");
+            }
             Request::Going { .. } | Request::Over => {}
         }
     }
@@ -403,7 +465,9 @@ impl Exchange {
                 self.answer_frame(&reply);
             }
             // Nothing was executed, so this is what may be repeated.
-            (Answer::Waiting, Request::Gathering(_)) => self.refuse_http(503, why),
+            (Answer::Waiting, Request::Beginning(_) | Request::Gathering { .. }) => {
+                self.refuse_http(503, why);
+            }
             _ => self.abort(why),
         }
     }
@@ -448,8 +512,80 @@ impl Exchange {
         }
     }
 
+    /// The provider is there, and nothing good will come of it. Of a request that is not out Envoy closes
+    /// the connection itself; behind one that is out the answer must not end before that does.
+    pub fn provider_failed(&mut self, why: &'static str) {
+        match (self.answer, &self.request) {
+            (Answer::Waiting, Request::Beginning(_) | Request::Gathering { .. }) => {
+                self.refuse_http(503, why);
+                self.end();
+                self.out.abort = Some(why);
+            }
+            (Answer::Waiting, Request::Going { left: 1.., .. }) => {
+                self.tell(Status::SERVER_ERROR, why);
+                self.end();
+                self.request = Request::Over;
+                self.out.abort = Some(why);
+            }
+            _ => self.failed(Status::SERVER_ERROR, why),
+        }
+    }
+
+    /// The request is not what it began as, and the provider has a part of it, or all.
+    fn caller_failed(&mut self, why: &'static str) {
+        self.failed(Status::BAD_REQUEST, why);
+    }
+
+    /// Tells the caller all but the end of the answer, and closes our half.
+    fn failed(&mut self, status: Status, why: &'static str) {
+        match self.answer {
+            Answer::Waiting => self.tell(status, why),
+            Answer::Whole => {}
+            // Of one that has begun nothing can be told, and one that has ended needs nothing.
+            Answer::Begun => return self.abort(why),
+            Answer::Failed | Answer::Ended => return,
+        }
+        self.abort(why);
+        self.answer = Answer::Failed;
+    }
+
+    /// An answer that is whole but for its end: whoever reads it sees that by its length.
+    fn tell(&mut self, status: Status, why: &str) {
+        let text = format!("dubbo-mesh: {why}");
+        let mut headers = ResponseHeaders::default();
+        let body = match &self.request {
+            Request::Going { head, .. } if head.two_way => Call::of_head(head).error(status, &text),
+            _ => Vec::new(),
+        };
+        let body = match FrameHead::parse(&body) {
+            Ok(Some(head)) => {
+                let said = body.get(FrameHead::LEN..).unwrap_or_default();
+                let status = response::to_headers(&head, said, &self.config, &mut headers);
+                headers.status = status.unwrap_or(500);
+                body
+            }
+            _ => {
+                headers.status = if status == Status::BAD_REQUEST {
+                    400
+                } else {
+                    500
+                };
+                headers.header(b"content-type", b"text/plain");
+                text.into_bytes()
+            }
+        };
+        headers.header(b"content-length", body.len().to_string().as_bytes());
+        self.out.headers = Some(headers);
+        self.out.body.extend_from_slice(&body);
+        self.answer = Answer::Whole;
+    }
+
+    /// Closes our half. What was not told is not told any more: Envoy resets it when the provider has
+    /// closed the other.
     fn abort(&mut self, why: &'static str) {
         self.out.abort = Some(why);
+        self.out.leave |= self.connection != Connection::Left;
+        self.connection = Connection::Left;
         self.answer = Answer::Ended;
         self.request = Request::Over;
     }

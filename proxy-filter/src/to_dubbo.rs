@@ -44,6 +44,8 @@ pub struct Http2ToDubbo {
     intake: Intake,
     unfinished: Unfinished,
     to_dubbo: Vec<u8>,
+    /// Bytes that were taken from `to_dubbo`, and that the provider has not.
+    unsent: usize,
     slots: Slots,
     credit: Credit,
     heartbeat: Heartbeat,
@@ -71,6 +73,7 @@ impl Http2ToDubbo {
             now,
             intake: Intake::default(),
             to_dubbo: Vec::new(),
+            unsent: 0,
             slots: Slots::default(),
             credit: Credit::default(),
             full_since: None,
@@ -126,6 +129,12 @@ impl Http2ToDubbo {
     /// What is to be sent to the provider. Whoever sends it takes it away.
     pub const fn to_dubbo(&mut self) -> &mut Vec<u8> {
         &mut self.to_dubbo
+    }
+
+    /// Of what was taken away for the provider, so many bytes wait for the network.
+    pub fn unsent(&mut self, bytes: usize) {
+        self.unsent = bytes;
+        self.give_credit();
     }
 
     /// What is to be sent to Envoy. Whoever sends it takes it away.
@@ -189,9 +198,10 @@ impl Http2ToDubbo {
         }
     }
 
-    /// Bytes that are held: of unfinished frames, and of responses that Envoy does not take yet.
+    /// Bytes that are held: of unfinished frames, of requests that the provider does not take yet, and of
+    /// responses that Envoy does not.
     pub fn buffered(&self) -> usize {
-        self.intake.held() + self.slots.gathered() + self.http2.waiting()
+        self.intake.held() + self.slots.gathered() + self.unsent + self.http2.waiting()
     }
 
     /// Calls that the provider has not answered.
