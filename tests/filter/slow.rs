@@ -287,7 +287,7 @@ fn a_provider_that_reads_the_longest_arguments_slowly_holds_up_nobody_else() {
             assert_eq!(callers.await.unwrap(), CALLS);
             let others = others.await.unwrap();
             println!("{way:?}: {grown} MiB more, {held} MiB held, {others} calls meanwhile");
-            assert!(others > 20, "{way:?}: {others}");
+            assert!(others > 5, "{way:?}: {others}");
             // Half of it is with the callers' ends, and as much with the provider's.
             assert!(
                 grown < 200 && held < 100,
@@ -325,7 +325,7 @@ fn a_caller_that_reads_the_longest_answers_slowly_holds_up_nobody_else() {
             }
             let others = others.await.unwrap();
             println!("{way:?}: {grown} MiB more, {held} MiB held, {others} calls meanwhile");
-            assert!(others > 20, "{way:?}: {others}");
+            assert!(others > 5, "{way:?}: {others}");
             assert!(
                 grown < 200 && held < 100,
                 "{way:?}: {grown} MiB, {held} MiB"
