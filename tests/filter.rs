@@ -17,6 +17,7 @@ mod hostile;
 mod load;
 mod module;
 mod observe;
+mod slow;
 mod sniff;
 mod tracing;
 

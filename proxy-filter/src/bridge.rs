@@ -9,8 +9,10 @@
 //! each hook holds the object itself, and looks whether it was taken away before it calls Envoy again.
 //!
 //! The interface has no way to reset a request or to close the connection. Where a call cannot go on,
-//! our half is closed and the call not answered: then the provider closes the other half, and Envoy
-//! resets the request. Were it answered, Envoy would give the half-closed connection to the next call.
+//! our half is closed, and the call answered but for the answer's end: were that sent too, Envoy would give
+//! the half-closed connection to the next call. A retry policy goes by the headers; the caller's half of the
+//! filter resets the request once it has the frame; both have Envoy close the connection, as the provider
+//! does that closes its half behind ours.
 #![allow(unsafe_code)]
 
 use std::cell::{Cell, RefCell};
@@ -23,15 +25,19 @@ use crate::call::{Exchange, Noted, Output};
 use crate::config::Config;
 use crate::envoy::{Bridge, Level, bytes_of, log};
 use crate::guard::{guard, provoke};
-use crate::metrics::{self, Counter, Event};
+use crate::metrics::{self, Counter, Event, Gauge, Share};
 use crate::module::refuse;
-use crate::worker;
+use crate::worker::{self, Gathered};
 
 const NAME: &[u8] = b"http_to_dubbo";
 
 /// One call.
 struct Call {
     exchange: RefCell<Exchange>,
+    /// What the exchange holds, and what all of this worker may.
+    held: Share,
+    gathered: Gathered,
+    worker_bytes: u32,
     /// Envoy has no more use for it.
     gone: Cell<bool>,
     /// It has ended, or a hook has panicked: nothing is asked of the exchange any more.
@@ -52,6 +58,11 @@ impl Call {
             let mut exchange = self.exchange.borrow_mut();
             // Lending calls no hook.
             feed(bridge, &mut exchange);
+            if self.gathered.set(exchange.held()) > u64::from(self.worker_bytes) {
+                exchange.over_limit();
+                self.gathered.set(exchange.held());
+            }
+            self.held.set(exchange.held());
             exchange.take()
         };
         count(output.noted);
@@ -63,7 +74,10 @@ impl Call {
             bridge.send_upstream(&output.to_provider, output.leave);
         }
         if let Some(reason) = output.abort {
-            return self.abort(bridge, reason);
+            metrics::add_aside(Event::Count(Counter::ProtocolErrorsDubbo, 1));
+            log(Level::Info, || {
+                format!("dubbo: a call ends before its time: {reason}")
+            });
         }
         if output.end {
             self.over.set(true);
@@ -87,16 +101,19 @@ impl Call {
         }
     }
 
-    /// Ends what cannot go on.
-    fn abort(&self, bridge: Bridge, reason: &str) {
+    /// Ends a call of which a hook has panicked.
+    fn give_up(&self, bridge: Bridge) {
         if self.over.replace(true) || self.gone.get() {
             return;
         }
-        metrics::add_aside(Event::Count(Counter::ProtocolErrorsDubbo, 1));
-        log(Level::Info, || {
-            format!("dubbo: a call ends without an answer: {reason}")
-        });
-        bridge.send_upstream(&[], true);
+        let output = {
+            let mut exchange = self.exchange.borrow_mut();
+            // What the hook has made may be half of something.
+            exchange.take();
+            exchange.provider_failed("the filter failed");
+            exchange.take()
+        };
+        self.send(bridge, output);
     }
 }
 
@@ -133,7 +150,7 @@ fn hook(envoy: EnvoyPtr, ours: ModulePtr, feed: impl FnOnce(Bridge, &mut Exchang
     let rescue = || {
         // SAFETY: as in `step`.
         if let Some(bridge) = unsafe { Bridge::new(envoy) } {
-            call.abort(bridge, "the filter failed");
+            call.give_up(bridge);
         }
     };
     guard(|| call.step(envoy, feed), rescue, ());
@@ -179,6 +196,9 @@ extern "C" fn envoy_dynamic_module_on_upstream_http_tcp_bridge_new(
             Arc::from_raw(config)
         };
         let call = Call {
+            held: Share::of(Gauge::Buffered),
+            gathered: Gathered::default(),
+            worker_bytes: config.limits.worker_bytes,
             exchange: RefCell::new(Exchange::new(config, worker::next_id())),
             gone: Cell::new(false),
             over: Cell::new(false),

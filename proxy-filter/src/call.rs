@@ -14,18 +14,21 @@
 //!
 //! Whoever gets a connection next knows nothing of an event that came before. So a call that hears
 //! that the provider will close is the connection's last: it closes our half behind its answer, and
-//! ends when the provider has closed the other, as every Dubbo and every Envoy does at once.
+//! ends when the provider has closed the other, as every Dubbo and every Envoy does at once. One whose
+//! provider sends what is no Dubbo is told so at once, and ends in the same way: the caller's half of the
+//! filter waits for no end behind a whole frame, and resets the request, by which Envoy closes the connection.
 //!
 //! Bytes in, bytes out: what is to be sent stands in [`Output`] until the shell takes it, so nothing
 //! here runs while Envoy may call back. It must not know Envoy, and has no clock: Envoy's own
 //! time-outs end a call. Nothing that may have been executed ends as what Istio repeats (503).
 
+use std::cmp::Ordering;
 use std::sync::Arc;
 
-use dubbo_codec::{Frame, FrameHead, Piece, Splitter, set_request_id};
+use dubbo_codec::{Frame, FrameHead, Piece, Splitter, Status, set_request_id};
 
 use crate::config::Config;
-use crate::request::{self, Refusal};
+use crate::request::{self, Call, Refusal};
 use crate::response;
 
 mod kept;
@@ -56,8 +59,10 @@ pub struct Exchange {
 /// How much of the request has gone.
 #[derive(Debug)]
 enum Request {
-    /// Nothing: it is gathered.
-    Gathering(Vec<u8>),
+    /// Nothing: its head has not come.
+    Beginning(Vec<u8>),
+    /// Nothing: all of it must be read first.
+    Gathering { head: FrameHead, frame: Vec<u8> },
     /// All but so many bytes.
     Going { head: FrameHead, left: usize },
     /// It does not go there.
@@ -95,6 +100,8 @@ enum Answer {
     Begun,
     /// All of it is out but its end.
     Whole,
+    /// The same, and its end comes with the connection's: nobody else shall have that.
+    Failed,
     Ended,
 }
 
@@ -105,7 +112,7 @@ impl Exchange {
         Self {
             id,
             headers: Kept::default(),
-            request: Request::Gathering(Vec::new()),
+            request: Request::Beginning(Vec::new()),
             splitter: Splitter::new(config.frames),
             incoming: Incoming::Skipped,
             answer: Answer::Waiting,
@@ -142,10 +149,15 @@ impl Exchange {
     pub fn request_data(&mut self, bytes: &[u8], end: bool) {
         match &mut self.request {
             Request::Over => {}
-            Request::Gathering(frame) => {
+            Request::Beginning(frame) => {
                 frame.extend_from_slice(bytes);
                 let frame = std::mem::take(frame);
-                self.gather(frame);
+                self.begin(frame);
+            }
+            Request::Gathering { head, frame } => {
+                frame.extend_from_slice(bytes);
+                let (head, frame) = (*head, std::mem::take(frame));
+                self.gather(head, frame);
             }
             Request::Going { head, left } if bytes.len() <= *left => {
                 let head = *head;
@@ -156,7 +168,7 @@ impl Exchange {
                     self.sent(&head);
                 }
             }
-            Request::Going { .. } => self.abort("the request has bytes behind its frame"),
+            Request::Going { .. } => self.caller_failed("the request has bytes behind its frame"),
         }
         if end {
             self.request_ended();
@@ -167,11 +179,12 @@ impl Exchange {
     pub fn provider_data(&mut self, mut bytes: &[u8], end: bool) {
         match self.answer {
             // Nobody knows yet that it ended, so it may end behind the frame that comes.
-            Answer::Ended if self.out.end => {
+            Answer::Ended if self.out.end && self.out.abort.is_none() => {
                 self.out.end = false;
                 self.answer = Answer::Whole;
             }
-            Answer::Ended => return,
+            Answer::Failed if end => return self.end(),
+            Answer::Failed | Answer::Ended => return,
             _ => {}
         }
         loop {
@@ -179,13 +192,16 @@ impl Exchange {
                 Ok(None) => break,
                 Ok(Some(Piece::Head(head))) => self.begins(head),
                 Ok(Some(Piece::Body { bytes, last })) => self.continues(bytes, last),
-                Err(_) => return self.abort("the provider's bytes are no Dubbo frames"),
+                Err(_) => {
+                    self.provider_failed("the provider's bytes are no Dubbo frames");
+                    break;
+                }
             }
         }
         match self.answer {
-            Answer::Whole if end => self.end(),
+            Answer::Whole | Answer::Failed if end => self.end(),
             Answer::Whole => self.end_between_frames(),
-            Answer::Ended => {}
+            Answer::Failed | Answer::Ended => {}
             _ if end => {
                 self.broken("the provider closed the connection before it answered");
                 if self.answer == Answer::Whole {
@@ -196,38 +212,82 @@ impl Exchange {
         }
     }
 
-    /// Decides what becomes of a request of which so much has come.
-    fn gather(&mut self, frame: Vec<u8>) {
+    /// Decides what becomes of a request, once its head has come.
+    fn begin(&mut self, frame: Vec<u8>) {
         let head = match FrameHead::parse(&frame) {
             Ok(Some(head)) => head,
-            Ok(None) => return self.request = Request::Gathering(frame),
+            Ok(None) => return self.request = Request::Beginning(frame),
             Err(_) => return self.refuse_http(400, "the request's body is no Dubbo frame"),
-        };
-        let Some(left) = head.frame_len().checked_sub(frame.len()) else {
-            return self.refuse_http(400, "the request's body has bytes behind its frame");
         };
         if head.check(&self.config.frames).is_err() {
             return self.refuse(&Refusal::too_long(&head, self.config.frames.max_body));
         }
-        if request::is_untouched(&head, self.headers.iter(), &self.config) {
+        let left = head.frame_len().checked_sub(frame.len());
+        // The headers are looked at here alone: a request may come byte by byte.
+        if let Some(left) = left
+            && request::is_untouched(&head, self.headers.iter(), &self.config)
+        {
             self.out.noted.passed_on = true;
             return self.goes(&head, &frame, left);
         }
         if head.body_len > self.config.limits.call_bytes {
             return self.refuse(&Refusal::too_long(&head, self.config.limits.call_bytes));
         }
-        match Frame::parse(&frame, &self.config.frames) {
-            Ok(Some(whole)) => match request::write_back(&whole, self.headers.iter(), &self.config)
-            {
-                Ok(None) => self.goes(&head, &frame, 0),
-                Ok(Some(patch)) => {
-                    self.out.noted.patched = true;
-                    self.goes(&head, &patch.to_vec(), 0);
-                }
-                Err(refusal) => self.refuse(&refusal),
-            },
-            // The head was good, so more is to come.
-            _ => self.request = Request::Gathering(frame),
+        self.gather(head, frame);
+    }
+
+    /// More of a request that has to be read, or all of it.
+    fn gather(&mut self, head: FrameHead, frame: Vec<u8>) {
+        match frame.len().cmp(&head.frame_len()) {
+            Ordering::Less => self.request = Request::Gathering { head, frame },
+            Ordering::Equal => self.write_back(&head, &frame),
+            Ordering::Greater => {
+                self.refuse_http(400, "the request's body has bytes behind its frame");
+            }
+        }
+    }
+
+    fn write_back(&mut self, head: &FrameHead, frame: &[u8]) {
+        let Ok(Some(whole)) = Frame::parse(frame, &self.config.frames) else {
+            // It has passed both checks by its head, so this does not happen.
+            return self.refuse_http(400, "the request's body is no Dubbo frame");
+        };
+        match request::write_back(&whole, self.headers.iter(), &self.config) {
+            Ok(None) => self.goes(head, frame, 0),
+            Ok(Some(patch)) => {
+                self.out.noted.patched = true;
+                self.goes(head, &patch.to_vec(), 0);
+            }
+            Err(refusal) => self.refuse(&refusal),
+        }
+    }
+
+    /// Bytes that it holds.
+    pub fn held(&self) -> usize {
+        let request = match &self.request {
+            Request::Beginning(frame) | Request::Gathering { frame, .. } => frame.capacity(),
+            Request::Going { .. } | Request::Over => 0,
+        };
+        let incoming = match &self.incoming {
+            Incoming::Event(_, bytes) | Incoming::Begun(_, bytes) => bytes.capacity(),
+            Incoming::Skipped | Incoming::Passing => 0,
+        };
+        request + incoming + self.headers.len()
+    }
+
+    /// All calls together hold more than they may: one that is still to come is given up. Nothing of it
+    /// was executed.
+    pub fn over_limit(&mut self) {
+        let Request::Gathering { head, .. } = &self.request else {
+            return;
+        };
+        let text = "too many bytes of calls are held here";
+        if head.two_way {
+            let status = Status::SERVER_THREADPOOL_EXHAUSTED;
+            let reply = Call::of_head(head).error(status, &format!("dubbo-mesh: {text}"));
+            self.answer_frame(&reply);
+        } else {
+            self.refuse_http(429, text);
         }
     }
 
@@ -253,10 +313,12 @@ impl Exchange {
 
     fn request_ended(&mut self) {
         match self.request {
-            Request::Gathering(_) => {
-                self.refuse_http(400, "the request's body ends before its frame")
+            Request::Beginning(_) | Request::Gathering { .. } => {
+                self.refuse_http(400, "the request's body ends before its frame");
             }
-            Request::Going { left: 1.., .. } => self.abort("the request ends before its frame"),
+            Request::Going { left: 1.., .. } => {
+                self.caller_failed("the request ends before its frame");
+            }
             Request::Going { .. } | Request::Over => {}
         }
     }

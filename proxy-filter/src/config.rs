@@ -255,11 +255,6 @@ impl Config {
             let problem = "a provider's end cannot let HTTP/2 pass; `dubbo_observe` observes";
             return Err(ConfigError::new("mode", problem));
         }
-        if config.limits.worker_bytes != Self::default().limits.worker_bytes {
-            let problem = "this bounds what `dubbo_to_http2` holds; a provider's end has \
-                           `limits.connection_bytes`";
-            return Err(ConfigError::new("limits.worker_bytes", problem));
-        }
         Ok(config)
     }
 

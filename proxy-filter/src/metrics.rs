@@ -9,6 +9,7 @@
 //! Envoy has metrics for filters alone. What happens in the bridge and in the transport socket is
 //! added up process-wide ([`add_aside`]) and told by the next filter that has something to tell.
 
+use std::cell::Cell;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
 use dubbo_codec::{FrameHead, FrameKind, Serialization, Status};
@@ -150,7 +151,7 @@ metrics! {
         Connections = "dubbo.connections.active",
         /// Requests that want a response and have none yet.
         InFlight = "dubbo.requests.active",
-        /// Bytes of unfinished frames that are held.
+        /// Bytes that are held: of unfinished frames, and of what the other side does not take yet.
         Buffered = "dubbo.buffered_bytes",
     }
 }
@@ -251,6 +252,37 @@ struct Aside {
 /// be kept, and is not counted.
 pub fn add_aside(event: Event) {
     ASIDE.add(event);
+}
+
+/// What one part has of a gauge, told by [`add_aside`] and taken off when it is dropped.
+#[derive(Debug)]
+pub(crate) struct Share {
+    gauge: Gauge,
+    told: Cell<i64>,
+}
+
+impl Share {
+    pub(crate) const fn of(gauge: Gauge) -> Self {
+        Self {
+            gauge,
+            told: Cell::new(0),
+        }
+    }
+
+    /// It is so much now.
+    pub(crate) fn set(&self, now: usize) {
+        let now = now as i64;
+        let change = now - self.told.replace(now);
+        if change != 0 {
+            add_aside(Event::Move(self.gauge, change));
+        }
+    }
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        self.set(0);
+    }
 }
 
 /// What was set aside since the last call; each event is taken once, by whoever comes first.

@@ -41,6 +41,8 @@ pub struct Http2ToDubbo {
     intake: Intake,
     unfinished: Unfinished,
     to_dubbo: Vec<u8>,
+    /// Bytes that were taken from `to_dubbo`, and that the provider has not.
+    unsent: usize,
     slots: Slots,
     credit: Credit,
     heartbeat: Heartbeat,
@@ -69,6 +71,7 @@ impl Http2ToDubbo {
             now,
             intake: Intake::default(),
             to_dubbo: Vec::new(),
+            unsent: 0,
             slots: Slots::default(),
             full_since: None,
             events: Vec::new(),
@@ -123,6 +126,12 @@ impl Http2ToDubbo {
     /// What is to be sent to the provider. Whoever sends it takes it away.
     pub const fn to_dubbo(&mut self) -> &mut Vec<u8> {
         &mut self.to_dubbo
+    }
+
+    /// Of what was taken away for the provider, so many bytes wait for the network.
+    pub fn unsent(&mut self, bytes: usize) {
+        self.unsent = bytes;
+        self.give_credit();
     }
 
     /// What is to be sent to Envoy. Whoever sends it takes it away.
@@ -192,10 +201,11 @@ impl Http2ToDubbo {
         }
     }
 
-    /// Bytes that are held: of unfinished frames and calls, and of responses that Envoy does not take yet.
+    /// Bytes that are held: of unfinished frames and calls, of requests that the provider does not take yet,
+    /// and of responses that Envoy does not.
     pub fn buffered(&self) -> usize {
         let http2 = self.http2.held() + self.http2.waiting();
-        self.intake.held() + self.slots.held() + http2
+        self.intake.held() + self.slots.held() + self.unsent + http2
     }
 
     /// Calls that the provider has not answered.

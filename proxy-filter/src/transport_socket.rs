@@ -12,6 +12,8 @@
 //! Envoy, whose own watermarks stop the callers, and what the provider asks is not answered.
 #![allow(unsafe_code)]
 
+mod waiting;
+
 use std::cell::{Cell, RefCell};
 use std::mem;
 use std::ptr;
@@ -21,10 +23,11 @@ use crate::abi::{Buffer, EnvoyPtr, IoResult, ModulePtr};
 use crate::config::Config;
 use crate::envoy::{Io, Socket, bytes_of};
 use crate::guard::{guard, provoke};
-use crate::metrics::{self, Counter, Event};
+use crate::metrics::{self, Counter, Event, Gauge, Share};
 use crate::module::refuse;
 use crate::timer;
 use crate::to_dubbo::Http2ToDubbo;
+use crate::transport_socket::waiting::Waiting;
 use crate::worker::Ticket;
 
 const NAME: &[u8] = b"http2_to_dubbo";
@@ -39,41 +42,14 @@ const WAITING: usize = 1024 * 1024;
 struct Connection {
     translator: RefCell<Http2ToDubbo>,
     waiting: RefCell<Waiting>,
+    /// What both of them hold.
+    held: Share,
     /// As long as it is connected.
     ticket: RefCell<Option<Ticket>>,
     /// Envoy has been asked to call the hook of a read.
     asked: Cell<bool>,
     /// A hook has panicked, or the network is gone.
     broken: Cell<bool>,
-}
-
-/// What the translator has written and the network has not taken yet.
-#[derive(Default)]
-struct Waiting {
-    bytes: Vec<u8>,
-    /// So many of them are out.
-    sent: usize,
-}
-
-impl Waiting {
-    fn len(&self) -> usize {
-        self.bytes.len() - self.sent
-    }
-
-    /// Writes as much as the network takes. False if the connection is broken.
-    fn flush(&mut self, socket: Socket) -> bool {
-        while let Some(rest @ [_, ..]) = self.bytes.get(self.sent..) {
-            match socket.write(rest) {
-                Io::Done(n) => self.sent += n,
-                // Envoy calls the hook of a write when the network takes more.
-                Io::Later => return true,
-                Io::Ended | Io::Broken => return false,
-            }
-        }
-        self.bytes.clear();
-        self.sent = 0;
-        true
-    }
 }
 
 const CLOSE: IoResult = result(true, 0, false);
@@ -103,10 +79,11 @@ impl Connection {
         if !up.is_empty() {
             socket.hand_up(&up);
         }
-        // The hook stopped before the network had no more.
-        let more = ended.is_none() && translator.wants_dubbo();
         let close = translator.closing().is_some();
         let alive = self.settle(socket, &mut translator);
+        // The hook stopped before the network had no more, or what went out made room for requests.
+        let more = ended.is_none() && translator.wants_dubbo();
+        let more = more || !translator.to_http2().is_empty();
         drop(translator);
         if more {
             self.ask_to_read(socket);
@@ -143,13 +120,20 @@ impl Connection {
         let mut translator = self.translator.borrow_mut();
         translator.at(timer::now());
         let mut taken = 0;
-        if self.waiting.borrow().len() < WAITING {
-            taken = socket.take_down(|bytes| {
+        let mut alive = self.settle(socket, &mut translator);
+        // Until the network takes no more or Envoy has no more: nobody but the network calls this hook
+        // again, and it only if it was full.
+        while alive && self.waiting.borrow().len() < WAITING {
+            let more = socket.take_down(|bytes| {
                 provoke(bytes);
                 translator.from_http2(bytes);
             });
+            alive = self.settle(socket, &mut translator);
+            taken += more;
+            if more == 0 {
+                break;
+            }
         }
-        let alive = self.settle(socket, &mut translator);
         let to_read = !translator.to_http2().is_empty() || translator.closing().is_some();
         drop(translator);
         if end && alive && self.waiting.borrow().len() == 0 {
@@ -170,8 +154,11 @@ impl Connection {
         let mut waiting = self.waiting.borrow_mut();
         let down = translator.to_dubbo();
         metrics::add_aside(Event::Count(Counter::ProviderBytesOut, down.len() as u64));
-        waiting.bytes.append(down);
-        waiting.flush(socket)
+        waiting.push(down);
+        let alive = waiting.flush(|bytes| socket.write(bytes));
+        translator.unsent(waiting.len());
+        self.held.set(translator.buffered());
+        alive
     }
 
     /// What Envoy's codec is to read comes up in the hook of a read.
@@ -257,6 +244,7 @@ extern "C" fn envoy_dynamic_module_on_transport_socket_new(
         let connection = Connection {
             translator: RefCell::new(Http2ToDubbo::new(config, timer::now())),
             waiting: RefCell::default(),
+            held: Share::of(Gauge::Buffered),
             ticket: RefCell::default(),
             asked: Cell::new(false),
             broken: Cell::new(false),

@@ -1,8 +1,9 @@
 //! What the connections of one worker thread of Envoy's share.
 //!
-//! Three things. How many bytes they hold together, which is bounded: above the bound the connection
-//! goes that holds most. The ids of the calls of its bridges, whose connections carry no other worker's.
-//! And the deadlines of the transport sockets: a socket cannot be woken from another thread, a network
+//! Four things. How many bytes they hold together, which is bounded: above the bound the connection
+//! goes that holds most. The same of the calls of its bridges, none of which can be called from another's
+//! hook: above the bound the one that wants more goes. The ids of these calls, whose connections carry no
+//! other worker's. And the deadlines of the transport sockets: a socket cannot be woken from another thread, a network
 //! filter can, so whichever filter is called on the worker wakes the sockets whose time has come, and its
 //! own alarm is set for them too.
 //!
@@ -23,6 +24,7 @@ const AGAIN: u64 = 20;
 thread_local! {
     static HOLDERS: RefCell<Holders> = RefCell::default();
     static SOCKETS: RefCell<Sockets> = RefCell::default();
+    static GATHERED: Cell<u64> = const { Cell::new(0) };
     static LAST_ID: Cell<i64> = const { Cell::new(0) };
 }
 
@@ -31,6 +33,26 @@ pub(crate) fn next_id() -> i64 {
     let next = LAST_ID.get().wrapping_add(1);
     LAST_ID.set(next);
     next
+}
+
+/// What one call of a bridge holds, until it is dropped. It stays on its thread.
+#[derive(Debug, Default)]
+pub(crate) struct Gathered(Cell<u64>);
+
+impl Gathered {
+    /// It holds `bytes` now. Returns what all calls of the worker's bridges hold.
+    pub(crate) fn set(&self, bytes: usize) -> u64 {
+        let before = self.0.replace(bytes as u64);
+        let sum = GATHERED.get() - before + bytes as u64;
+        GATHERED.set(sum);
+        sum
+    }
+}
+
+impl Drop for Gathered {
+    fn drop(&mut self) {
+        self.set(0);
+    }
 }
 
 #[derive(Default)]

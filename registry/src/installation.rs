@@ -92,17 +92,9 @@ impl Installation {
         patience.map(|(k, v)| (k.clone(), v.clone())).collect()
     }
 
-    /// The options of a provider's end (bridge, transport socket): all but the bound of what the network
-    /// filters of a worker hold, which such an end refuses as none of its business.
-    pub fn provider_options(&self) -> Map<String, Value> {
-        let mut options = self.options.clone();
-        if let Some(Value::Object(limits)) = options.get_mut("limits") {
-            limits.remove("worker_bytes");
-            if limits.is_empty() {
-                options.remove("limits");
-            }
-        }
-        options
+    /// The options of a provider's end (bridge, transport socket).
+    pub const fn provider_options(&self) -> &Map<String, Value> {
+        &self.options
     }
 }
 

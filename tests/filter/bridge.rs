@@ -1,19 +1,25 @@
 //! The bridge alone, called by a plain HTTP/2 client: as from a sidecar with the other half of the
 //! filter, and as from whoever else may send a request.
 
+use std::convert::Infallible;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
 use dubbo_codec::{FrameHead, Reply, Text};
 use http::{Request, StatusCode};
 use http_body_util::{BodyExt as _, Full};
+use hyper::body::{Body, Frame};
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use support::{Call, Deed, Methods, WireProvider, isolated, shipped};
+use serde_json::json;
+use support::{Call, Deed, Methods, WireConsumer, WireProvider, isolated, shipped, wait_until};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc;
 
-use super::{GREETER, envoy, lines, metric};
+use super::{GREETER, ROUTES, SOON, Way, answered, caller, echo, envoy, lines, metric, set};
 
 type Sender = hyper::client::conn::http2::SendRequest<Full<Bytes>>;
 
@@ -189,5 +195,227 @@ fn a_late_answer_is_not_the_answer_to_the_next_caller() {
         let (first, second) = provider.await.unwrap();
         assert_ne!(first, second);
         metric(&envoy, "dubbo.responses.late", 1).await;
+    });
+}
+
+const GARBAGE: &[u8] = b"HTTP/1.1 400 Bad Request\r\n\r\n";
+
+/// A provider whose first `bad` connections answer with what is no Dubbo and are never closed, whatever the
+/// peer does; those behind them are given to the provider at 20891.
+async fn stubborn(port: u16, bad: usize) {
+    let listener = TcpListener::bind(("127.0.0.1", port)).await.unwrap();
+    tokio::spawn(async move {
+        for number in 0.. {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            tokio::spawn(async move {
+                if number >= bad {
+                    let mut good = TcpStream::connect("127.0.0.1:20891").await.unwrap();
+                    let _ = tokio::io::copy_bidirectional(&mut stream, &mut good).await;
+                    return;
+                }
+                let mut request = [0; 1024];
+                while stream.read(&mut request).await.unwrap_or(0) > 0 {
+                    let _ = stream.write_all(GARBAGE).await;
+                }
+                std::future::pending::<()>().await;
+                drop(stream);
+            });
+        }
+    });
+}
+
+/// No time-out says so, and the provider never closes: the caller is told at once, and nobody else gets the
+/// connection.
+#[test]
+fn a_provider_that_speaks_no_dubbo_ends_its_call_at_once() {
+    isolated(async || {
+        let _good = WireProvider::start(20891, echo("v1")).await;
+        stubborn(20881, 1).await;
+        let mut bootstrap = caller(Way::Bridge);
+        let mut cluster = super::cluster(Way::Bridge, "v1", &[20881]);
+        // A second connection would be a way around.
+        cluster["circuit_breakers"] = json!({"thresholds": [{"max_connections": 1}]});
+        set(&mut bootstrap, "/static_resources/clusters/0", cluster);
+        let envoy = envoy(&bootstrap).start().await;
+        let consumer = WireConsumer::connect(20880).await;
+        let call = Call::new(GREETER, "greet", "Ann");
+        let failed = tokio::time::timeout(Duration::from_secs(5), consumer.call(&call)).await;
+        let text = "dubbo-mesh: the provider's bytes are no Dubbo frames";
+        assert_eq!(failed.expect("an answer"), super::ended(80, text));
+        wait_until("the connection is closed", SOON, async || {
+            match envoy.stat("cluster.v1.upstream_cx_active").await? {
+                0 => Ok(()),
+                open => Err(open.to_string()),
+            }
+        })
+        .await;
+        for _ in 0..3 {
+            assert_eq!(consumer.call(&call).await, answered("Ann from v1"));
+        }
+        metric(&envoy, "dubbo.protocol_errors.dubbo", 1).await;
+        metric(&envoy, "dubbo.requests.active", 0).await;
+        metric(&envoy, "dubbo.buffered_bytes", 0).await;
+    });
+}
+
+#[test]
+fn a_retry_policy_sees_a_provider_that_speaks_no_dubbo() {
+    isolated(async || {
+        let good = WireProvider::start(20891, echo("v1")).await;
+        stubborn(20881, 2).await;
+        let mut bootstrap = caller(Way::Bridge);
+        let policy = json!({"retry_on": "5xx", "num_retries": 2});
+        let route = json!({"cluster": "v1", "timeout": "0s", "retry_policy": policy});
+        set(
+            &mut bootstrap,
+            ROUTES,
+            json!([{"match": {"prefix": "/"}, "route": route}]),
+        );
+        let envoy = envoy(&bootstrap).start().await;
+        let consumer = WireConsumer::connect(20880).await;
+        let call = Call::new(GREETER, "greet", "Ann");
+        assert_eq!(consumer.call(&call).await, answered("Ann from v1"));
+        assert_eq!(good.seen().len(), 1);
+        let calls = lines(&envoy, "call ", 1).await;
+        assert!(calls[0].contains("attempts=3"), "{calls:#?}");
+        metric(&envoy, "dubbo.protocol_errors.dubbo", 2).await;
+    });
+}
+
+/// Without the other half of the filter: the answer and its length come at once, and its end with that of
+/// the connection.
+#[test]
+fn a_client_of_http_is_told_of_a_provider_that_speaks_no_dubbo() {
+    isolated(async || {
+        stubborn(20881, usize::MAX).await;
+        let envoy = envoy(&shipped("provider")).start().await;
+        let mut sender = connect().await;
+        let request = || {
+            let call = Call::new(GREETER, "greet", "Ann").frame(5);
+            Request::post("http://com.acme.greeter.dubbo/com.acme.Greeter/greet")
+                .header("content-type", "application/x-dubbo2")
+                .body(Full::new(Bytes::from(call)))
+                .unwrap()
+        };
+        let response = sender.send_request(request()).await.unwrap();
+        let header = |name: &str| response.headers()[name].to_str().unwrap().to_owned();
+        let seen = (response.status().as_u16(), header("dubbo-status"));
+        assert_eq!(seen, (500, "80".to_owned()));
+        let length: usize = header("content-length").parse().unwrap();
+        let mut body = response.into_body();
+        let data = body.frame().await.unwrap().unwrap().into_data().unwrap();
+        assert_eq!((data.len(), data[3], data[11]), (length, 80, 5));
+        // Who has read all of it goes, and the connection with it.
+        drop(body);
+        wait_until("the connection is closed", SOON, async || {
+            match envoy.stat("cluster.provider.upstream_cx_active").await? {
+                0 => Ok(()),
+                open => Err(open.to_string()),
+            }
+        })
+        .await;
+    });
+}
+
+/// A provider that closes when we do, as Dubbo does, ends the stream too.
+#[test]
+fn the_answer_of_a_call_that_failed_ends_with_its_connection() {
+    isolated(async || {
+        let listener = TcpListener::bind("127.0.0.1:20881").await.unwrap();
+        tokio::spawn(async move {
+            while let Ok((mut stream, _)) = listener.accept().await {
+                let mut request = [0; 1024];
+                while stream.read(&mut request).await.unwrap_or(0) > 0 {
+                    let _ = stream.write_all(GARBAGE).await;
+                }
+            }
+        });
+        let _envoy = envoy(&shipped("provider")).start().await;
+        let mut sender = connect().await;
+        let call = Call::new(GREETER, "greet", "Ann").frame(5);
+        for _ in 0..3 {
+            let (status, dubbo, body) = post(&mut sender, "application/x-dubbo2", &call).await;
+            assert_eq!((status.as_u16(), dubbo.as_str()), (500, "80"));
+            assert_eq!((body[3], body[11]), (80, 5));
+        }
+    });
+}
+
+/// A body that comes as the test says.
+struct Parts(mpsc::UnboundedReceiver<Bytes>);
+
+impl Body for Parts {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        let part = self.0.poll_recv(context);
+        part.map(|part| part.map(|bytes| Ok(Frame::data(bytes))))
+    }
+}
+
+/// Requests of which no end comes, without a seal: what all of them may hold is bounded.
+#[test]
+fn the_bridges_of_a_worker_hold_no_more_than_they_may() {
+    isolated(async || {
+        let _provider = WireProvider::start(20881, echo("v1")).await;
+        let mut bootstrap = shipped("provider");
+        let limits =
+            json!({"call_bytes": 400_000, "connection_bytes": 400_000, "worker_bytes": 1_500_000});
+        let cluster = &mut bootstrap["static_resources"]["clusters"][0];
+        cluster["upstream_config"]["typed_config"]["bridge_config"] = json!({
+            "@type": "type.googleapis.com/google.protobuf.Struct", "value": {"limits": limits}
+        });
+        let circuits = json!({"thresholds": [{"max_connections": 100, "max_requests": 100}]});
+        cluster["circuit_breakers"] = circuits;
+        let envoy = envoy(&bootstrap).start().await;
+        let stream = TcpStream::connect("127.0.0.1:20880").await.unwrap();
+        let (mut sender, connection) =
+            hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream))
+                .await
+                .unwrap();
+        tokio::spawn(connection);
+        let frame = Call::new(GREETER, "greet", &"x".repeat(300_000)).frame(7);
+        let (most, rest) = frame.split_at(frame.len() - 1);
+        let mut halves = Vec::new();
+        for _ in 0..20 {
+            let (send, body) = mpsc::unbounded_channel();
+            let request = Request::post("http://com.acme.greeter.dubbo/com.acme.Greeter/greet")
+                .header("content-type", "application/x-dubbo2")
+                .body(Parts(body))
+                .unwrap();
+            let response = tokio::spawn(sender.send_request(request));
+            send.send(Bytes::copy_from_slice(most)).unwrap();
+            halves.push((send, response));
+        }
+        let name = "http.dubbo.downstream_rq_4xx";
+        let refused = wait_until("some are refused", SOON, async || {
+            match envoy.stat(name).await? {
+                0 => Err("none".to_owned()),
+                refused => Ok(refused),
+            }
+        })
+        .await;
+        assert!(refused >= 15, "{refused}");
+        // The others go on, and a short call goes at any time.
+        let call = Call::new(GREETER, "greet", "Ann").frame(3);
+        let (status, _, _) = post(&mut connect().await, "application/x-dubbo2", &call).await;
+        assert_eq!(status.as_u16(), 200);
+        let mut seen = std::collections::BTreeMap::<u16, u32>::new();
+        for (send, response) in halves {
+            let _ = send.send(Bytes::copy_from_slice(rest));
+            drop(send);
+            let response = response.await.unwrap().unwrap();
+            let status = response.status().as_u16();
+            let body = response.into_body().collect().await.unwrap().to_bytes();
+            assert_eq!(body[3], if status == 200 { 20 } else { 100 });
+            *seen.entry(status).or_default() += 1;
+        }
+        assert_eq!(seen.keys().copied().collect::<Vec<_>>(), [200, 429]);
+        assert_eq!(seen.values().sum::<u32>(), 20);
+        metric(&envoy, "dubbo.buffered_bytes", 0).await;
     });
 }

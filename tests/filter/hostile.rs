@@ -18,7 +18,7 @@ const FLOOD: usize = 192 * 1024 * 1024;
 const GROWTH: u64 = 64 * 1024;
 
 /// What of Envoy is in memory, in KiB.
-fn resident(envoy: &Envoy) -> u64 {
+pub(super) fn resident(envoy: &Envoy) -> u64 {
     let status = format!("/proc/{}/status", envoy.process().id());
     let status = std::fs::read_to_string(status).unwrap();
     let line = status.lines().find(|l| l.starts_with("VmRSS:")).unwrap();

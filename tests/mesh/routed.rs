@@ -16,6 +16,28 @@ use super::traffic::carried;
 use super::{SOURCE, becomes, complaints, serve, without_certificates};
 
 const HOST: &str = "com.acme.greeter.dubbo";
+/// Calls with the attachment `region=gray` go to `two`, all others to `one`.
+const BY_REGION: &str = "
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {name: greeter, namespace: shop}
+spec:
+  host: com.acme.greeter.dubbo
+  subsets:
+  - {name: one, labels: {application: one}}
+  - {name: two, labels: {application: two}}
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: greeter, namespace: shop}
+spec:
+  hosts: [com.acme.greeter.dubbo]
+  http:
+  - name: of-the-test
+    match: [{headers: {region: {exact: gray}}}]
+    route: [{destination: {host: com.acme.greeter.dubbo, subset: two}}]
+  - route: [{destination: {host: com.acme.greeter.dubbo, subset: one}}]
+";
 
 /// Everything that a test of routed calls needs, one of each.
 pub(super) struct Mesh {
@@ -144,29 +166,7 @@ fn a_call_goes_where_the_virtual_service_says() {
             ("two", DubboVersion::V3_3, ""),
         ];
         let mesh = Mesh::start(&providers, "{options: {attachments: [region]}}").await;
-        mesh.apply(
-            "
-apiVersion: networking.istio.io/v1
-kind: DestinationRule
-metadata: {name: greeter, namespace: shop}
-spec:
-  host: com.acme.greeter.dubbo
-  subsets:
-  - {name: one, labels: {application: one}}
-  - {name: two, labels: {application: two}}
----
-apiVersion: networking.istio.io/v1
-kind: VirtualService
-metadata: {name: greeter, namespace: shop}
-spec:
-  hosts: [com.acme.greeter.dubbo]
-  http:
-  - name: of-the-test
-    match: [{headers: {region: {exact: gray}}}]
-    route: [{destination: {host: com.acme.greeter.dubbo, subset: two}}]
-  - route: [{destination: {host: com.acme.greeter.dubbo, subset: one}}]
-",
-        );
+        mesh.apply(BY_REGION);
         mesh.until("of-the-test").await;
         for version in [DubboVersion::V2_6, DubboVersion::V2_7, DubboVersion::V3_2] {
             let mut caller = mesh.caller(version).await;
@@ -182,6 +182,40 @@ spec:
         assert_eq!(complaints(&mesh.istiod), [""; 0]);
         drop(mesh.zookeeper);
         drop(mesh.providers);
+    });
+}
+
+/// `upstream: transportSocket`: all calls of a sidecar to a provider on one connection.
+#[test]
+fn calls_share_a_connection_where_the_transport_socket_carries_them() {
+    isolated(async || {
+        let providers = [
+            ("one", DubboVersion::V2_7, ""),
+            ("two", DubboVersion::V3_3, ""),
+        ];
+        let filter = "{upstream: transportSocket, options: {attachments: [region]}}";
+        let mesh = Mesh::start(&providers, filter).await;
+        mesh.apply(BY_REGION);
+        mesh.until("of-the-test").await;
+        mesh.until("http2_to_dubbo").await;
+        for version in [DubboVersion::V2_6, DubboVersion::V3_2] {
+            let mut caller = mesh.caller(version).await;
+            for _ in 0..5 {
+                assert_eq!(from(&caller.call("greet World").await), "one");
+                let gray = caller.call("greet World region=gray").await;
+                assert_eq!(gray, "RESULT hello World from two");
+            }
+            let failed = caller.call("fail broken").await;
+            assert!(failed.starts_with("THROWN com.acme.Rejected"), "{failed}");
+        }
+        for (subset, calls) in [("one", 12), ("two", 10)] {
+            let cluster = format!("outbound|20880|{subset}|{HOST}");
+            assert_eq!(carried(&mesh.envoy, &cluster, "rq_total").await, calls);
+            // One for each worker of Envoy's at most.
+            let connections = carried(&mesh.envoy, &cluster, "cx_total").await;
+            assert!((1..=2).contains(&connections), "{subset}: {connections}");
+        }
+        assert_eq!(complaints(&mesh.istiod), [""; 0]);
     });
 }
 

@@ -68,7 +68,7 @@ fn check_options(installation: &Installation) -> Result<(), ConfigError> {
     }
     let text = |options: Map<String, Value>| Value::Object(options).to_string();
     Options::parse(text(installation.options.clone()).as_bytes())?;
-    Options::parse_for_provider(text(installation.provider_options()).as_bytes())?;
+    Options::parse_for_provider(text(installation.provider_options().clone()).as_bytes())?;
     Ok(())
 }
 

@@ -16,6 +16,11 @@ impl Kept {
         self.ends.push((end, self.bytes.len()));
     }
 
+    /// Bytes of names and values.
+    pub(super) fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
     pub(super) fn iter(&self) -> impl Iterator<Item = (&[u8], &[u8])> + Clone {
         let starts = std::iter::once(0).chain(self.ends.iter().map(|(_, end)| *end));
         starts

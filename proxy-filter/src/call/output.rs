@@ -17,8 +17,8 @@ pub struct Output {
     pub body: Vec<u8>,
     /// The response ends with them.
     pub end: bool,
-    /// Neither side can be served any longer: close the connection to the provider, and reset the
-    /// response if it has begun.
+    /// The call cannot go on, for this reason: nobody else shall have its connection. What can be told of it
+    /// is told, and the response ends with the connection.
     pub abort: Option<&'static str>,
     /// What happened, for metrics.
     pub noted: Noted,

@@ -72,6 +72,23 @@ fn told(out: &Output) -> (u16, u8, String) {
     )
 }
 
+/// An answer that is whole but for its end, which nobody who goes by lengths waits for: HTTP status, Dubbo
+/// status and text.
+fn told_but_for_its_end(out: &Output) -> (u16, u8, String) {
+    assert!(out.leave && !out.end);
+    let headers = &out.headers.as_ref().unwrap().headers;
+    let (name, length) = headers.last().unwrap();
+    assert_eq!(name, b"content-length");
+    assert_eq!(length, out.body.len().to_string().as_bytes());
+    let whole = Output {
+        headers: out.headers.clone(),
+        body: out.body.clone(),
+        end: true,
+        ..Output::default()
+    };
+    told(&whole)
+}
+
 /// A plain answer: status and text.
 fn said(out: &Output) -> (u16, String) {
     assert!(out.end && out.abort.is_none());

@@ -171,7 +171,7 @@ pub const SETTINGS: [Setting; 22] = [
     Setting {
         name: "limits.worker_bytes",
         default: "134217728",
-        meaning: "bytes held for all connections of one worker by `dubbo_to_http2`; above it the connection that holds most is closed; refused at a provider's end",
+        meaning: "bytes held for all connections of one worker by `dubbo_to_http2`; above it the connection that holds most is closed; at a provider's end, bytes that all calls of one worker's bridges hold: one that wants more ends with 429",
         set: |c, v| value::number(&mut c.limits.worker_bytes, v, 1..=u32::MAX),
     },
     Setting {

@@ -172,20 +172,12 @@ fn what_is_not_understood_is_refused_by_name() {
 
 #[test]
 fn a_providers_end_refuses_what_it_would_not_do() {
-    for (text, error) in [
-        (
-            r#"{"mode":"observe"}"#,
-            "configuration: `mode`: a provider's end cannot let HTTP/2 pass; `dubbo_observe` observes",
-        ),
-        (
-            r#"{"limits":{"worker_bytes":200000000}}"#,
-            "configuration: `limits.worker_bytes`: this bounds what `dubbo_to_http2` holds; a provider's end \
-             has `limits.connection_bytes`",
-        ),
-    ] {
-        assert!(Config::parse(text.as_bytes()).is_ok(), "{text}");
-        let refused = Config::parse_for_provider(text.as_bytes()).unwrap_err();
-        assert_eq!(refused.to_string(), error, "{text}");
-    }
+    let text = r#"{"mode":"observe"}"#;
+    assert!(Config::parse(text.as_bytes()).is_ok());
+    let refused = Config::parse_for_provider(text.as_bytes()).unwrap_err();
+    assert_eq!(
+        refused.to_string(),
+        "configuration: `mode`: a provider's end cannot let HTTP/2 pass; `dubbo_observe` observes"
+    );
     assert_eq!(Config::parse_for_provider(b"{}"), Ok(Config::default()));
 }

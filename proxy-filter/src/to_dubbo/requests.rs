@@ -78,8 +78,13 @@ impl Http2ToDubbo {
         Ok(())
     }
 
-    /// Gives credit to long requests, as far as their sum allows.
+    /// Gives credit to long requests, as far as their sum allows: none while half of what the connection
+    /// may hold waits for a provider that does not read.
     pub(super) fn give_credit(&mut self) {
+        let limit = self.config.limits.connection_bytes as usize;
+        if self.unsent > limit / 2 {
+            return;
+        }
         while let Some((stream, bytes)) = self.credit.next(self.now) {
             self.http2.release(stream, bytes);
         }

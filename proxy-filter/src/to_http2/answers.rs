@@ -65,6 +65,15 @@ impl DubboToHttp2 {
             if let Err(text) = self.measure(stream) {
                 return self.fail(stream, Status::BAD_RESPONSE, text);
             }
+            // There is no more to come, so nobody waits for the end: it may not come before the provider
+            // has closed its connection.
+            if self
+                .flights
+                .get(stream)
+                .is_some_and(|flight| flight.answer.is_whole())
+            {
+                return self.answer_end(stream, &[]);
+            }
         } else {
             if is_wanted {
                 let keep = (FOREIGN_BYTES.saturating_sub(gathered)).min(bytes.len());

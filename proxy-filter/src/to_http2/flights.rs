@@ -19,6 +19,13 @@ pub(super) struct Answer {
     pub(super) length: usize,
 }
 
+impl Answer {
+    /// All of its frame is here.
+    pub(super) const fn is_whole(&self) -> bool {
+        self.length > 0 && self.body.len() == self.length
+    }
+}
+
 /// A call that has a stream.
 #[derive(Debug)]
 pub(super) struct Flight {

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -12,6 +13,8 @@ use dubbo_proxy_filter::to_http2::DubboToHttp2;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 
 use crate::frames::{Cut, error_text, frame, head, request, response};
+
+static ENDLESS_WAS_RESET: AtomicBool = AtomicBool::new(false);
 
 pub struct Half {
     pub translator: DubboToHttp2,
@@ -126,8 +129,13 @@ async fn serve(io: DuplexStream, builder: h2::server::Builder) {
             if !answer.is_empty() {
                 send_all(&mut send, answer).await;
             }
-            if what == "trailers" {
-                send.send_trailers(http::HeaderMap::new()).unwrap();
+            if what == "endless" {
+                let reset = std::future::poll_fn(|context| send.poll_reset(context)).await;
+                assert_eq!(reset.unwrap(), h2::Reason::NO_ERROR);
+                ENDLESS_WAS_RESET.store(true, Ordering::Relaxed);
+            } else if what == "trailers" {
+                // The frame may have been enough.
+                let _ = send.send_trailers(http::HeaderMap::new());
             } else {
                 let _ = send.send_data(Bytes::new(), true);
             }
@@ -239,6 +247,19 @@ async fn what_envoy_answers_itself_is_a_dubbo_error() {
         (half.translator.buffered(), half.translator.closing()),
         (0, None)
     );
+}
+
+/// The bridge cannot end the answer of a call whose provider failed before that has closed its connection.
+#[tokio::test]
+async fn a_whole_frame_is_an_answer_before_its_end_comes() {
+    for len in [10, 3000, 300_000] {
+        ENDLESS_WAS_RESET.store(false, Ordering::Relaxed);
+        let mut half = connect(r#"{"attachments":["region"]}"#, h2::server::Builder::new());
+        let call = region(7, "endless", len);
+        half.translator.from_dubbo(&call);
+        assert_eq!(half.told(1).await, [echo(7, &call)]);
+        assert!(ENDLESS_WAS_RESET.load(Ordering::Relaxed), "{len}");
+    }
 }
 
 #[tokio::test]

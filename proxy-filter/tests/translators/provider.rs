@@ -275,6 +275,30 @@ async fn a_provider_that_dies_resets_by_what_it_got() {
     );
 }
 
+/// What waits for a provider that does not read is held too: long requests wait for their room.
+#[tokio::test]
+async fn what_the_network_does_not_take_counts() {
+    let provider: Provider = Box::new(|call| response(head(&call).id, 10));
+    let config = r#"{"limits":{"call_bytes":400000,"connection_bytes":400000}}"#;
+    let (client, half) = connect(config, provider).await;
+    half.lock().unwrap().translator.unsent(300_000);
+    assert_eq!(half.lock().unwrap().translator.buffered(), 300_000);
+    let waits = tokio::spawn({
+        let client = client.clone();
+        async move { call(&client, &[], &request(1, 200_000)).await.unwrap().0 }
+    });
+    assert_eq!(call(&client, &[], &request(2, 5)).await.unwrap().0, 200);
+    for _ in 0..20 {
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        // Its first window and no more.
+        assert!(half.lock().unwrap().translator.buffered() < 300_000 + 70_000);
+    }
+    assert!(!waits.is_finished());
+    half.lock().unwrap().translator.unsent(0);
+    assert_eq!(waits.await.unwrap(), 200);
+    assert_eq!(half.lock().unwrap().translator.buffered(), 0);
+}
+
 /// A response that nobody reads holds up the others for five seconds, and then they go on.
 #[tokio::test]
 async fn a_response_that_is_not_read_is_given_up() {

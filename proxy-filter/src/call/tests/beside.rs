@@ -161,12 +161,6 @@ fn a_provider_that_closes_is_told_and_not_repeated() {
     let mut call = sent(&bytes);
     call.provider_data(b"", true);
     assert_eq!(told(&call.take()), (500, 80, closed.into()));
-    let mut call = sent(&bytes);
-    // Were it answered, the connection would be given to another call.
-    call.provider_data(b"HTTP/1.1 400 Bad Request\r\n\r\n", false);
-    let out = call.take();
-    let why = "the provider's bytes are no Dubbo frames";
-    assert_eq!((out.abort, out.headers, out.end), (Some(why), None, false));
     // In the middle of the answer nothing can be told.
     let response = recorded::response("3.3.6", "fastjson2-hello");
     let mut call = sent(&bytes);
@@ -183,4 +177,59 @@ fn a_provider_that_closes_is_told_and_not_repeated() {
     let mut call = begun(&headers(&bytes));
     call.provider_data(b"", true);
     assert_eq!(said(&call.take()).0, 503);
+}
+
+/// Were the answer ended, the connection would be given to another call: so its end comes with that of the
+/// connection, however much the provider sends, and the rest at once.
+#[test]
+fn a_provider_that_is_none_is_told_at_once() {
+    let bytes = recorded::request("3.3.6", "fastjson2-hello");
+    let why = "the provider's bytes are no Dubbo frames";
+    let mut call = sent(&bytes);
+    call.provider_data(b"HTTP/1.1 400 Bad ", false);
+    call.provider_data(b"Request\r\n\r\n", false);
+    let out = call.take();
+    assert_eq!(out.abort, Some(why));
+    assert_eq!(
+        told_but_for_its_end(&out),
+        (500, 80, format!("dubbo-mesh: {why}"))
+    );
+    call.provider_data(b"HTTP/1.1 400 Bad Request\r\n\r\n", false);
+    call.provider_data(
+        &ours(&recorded::response("3.3.6", "fastjson2-hello")),
+        false,
+    );
+    assert_eq!(call.take(), Output::default());
+    call.provider_data(b"", true);
+    let end = Output {
+        end: true,
+        ..Output::default()
+    };
+    assert_eq!(call.take(), end);
+
+    // Behind the answer, in one piece with it and later.
+    let response = recorded::response("3.3.6", "fastjson2-hello");
+    let mut call = sent(&bytes);
+    call.provider_data(
+        &[&ours(&response)[..], b"HTTP/1.1 400 Bad Request"].concat(),
+        false,
+    );
+    let out = call.take();
+    assert_eq!((out.abort, out.leave, out.end), (Some(why), true, false));
+    assert_eq!(out.body, response);
+    call.provider_data(b"", true);
+    assert_eq!(call.take(), end);
+
+    // Of a request that is not out Envoy closes the connection, so these may end.
+    let mut call = begun(&headers(&bytes));
+    call.request_data(&bytes[..50], false);
+    call.provider_data(b"HTTP/1.1 400 Bad Request\r\n\r\n", false);
+    let out = call.take();
+    assert_eq!((out.abort, out.end, out.leave), (Some(why), true, false));
+    assert_eq!(out.headers.unwrap().status, 500);
+    let mut call = begun(&headers(&bytes));
+    call.provider_data(b"HTTP/1.1 400 Bad Request\r\n\r\n", false);
+    let out = call.take();
+    assert_eq!((out.abort, out.end, out.leave), (Some(why), true, false));
+    assert_eq!(out.headers.unwrap().status, 503);
 }

@@ -345,7 +345,7 @@ impl<'a> Patches<'a> {
     fn bridge(&self) -> Map<String, Value> {
         let message = "envoy.extensions.upstreams.http.dynamic_modules.v3.Config";
         let options = self.installation.provider_options();
-        let config = named("bridge_name", "http_to_dubbo", "bridge_config", &options);
+        let config = named("bridge_name", "http_to_dubbo", "bridge_config", options);
         object(json!({"upstream_config": {
             "name": "envoy.upstreams.http.dynamic_modules",
             "typed_config": wrapped(message, config),
@@ -359,7 +359,7 @@ impl<'a> Patches<'a> {
             "transport_socket_name",
             "http2_to_dubbo",
             "transport_socket_config",
-            &self.installation.provider_options(),
+            self.installation.provider_options(),
         );
         object(json!({"transport_socket": {
             "name": "envoy.transport_sockets.dynamic_modules",

@@ -328,7 +328,7 @@ fn a_cluster_is_added_once_for_a_proxy() {
 }
 
 #[test]
-fn a_bound_of_the_network_filters_is_told_to_them_alone() {
+fn the_bounds_are_told_to_both_ends() {
     let options = json!({"limits": {"worker_bytes": 1, "calls": 2}});
     let installation = Installation {
         options: options.as_object().unwrap().clone(),
@@ -339,10 +339,7 @@ fn a_bound_of_the_network_filters_is_told_to_them_alone() {
     let filter = &callers[1]["patch"]["value"]["typed_config"]["filter_config"]["value"];
     assert_eq!(filter["limits"], options["limits"]);
     let bridge = &callers[6]["patch"]["value"]["upstream_config"]["typed_config"]["value"];
-    assert_eq!(
-        bridge["bridge_config"]["value"],
-        json!({"limits": {"calls": 2}})
-    );
+    assert_eq!(bridge["bridge_config"]["value"], options);
 }
 
 /// Envoy's connection manager has five seconds from its goodbye to the end.
