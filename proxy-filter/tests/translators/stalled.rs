@@ -245,12 +245,16 @@ impl Provider {
 fn calls_that_stop_at_their_beginning_stop_no_other() {
     for beginning in [17, 65_000, 3 * MIB] {
         let mut provider = Provider::new();
-        for _ in 0..2 {
-            provider.call(&request(0, LONGEST)[..beginning], false);
+        let streams = [(); 2].map(|()| provider.call(&[], false));
+        let heads = provider.half.buffered();
+        for stream in streams {
+            let bytes = &request(0, LONGEST)[..beginning];
+            provider.envoy.send_data(stream, bytes, false);
+            provider.settle();
         }
         provider.assert_comes(200_000);
         provider.assert_comes(LONGEST);
-        assert_eq!(provider.half.buffered(), 2 * beginning);
+        assert_eq!(provider.half.buffered(), heads + 2 * beginning);
         assert_eq!(provider.answered, []);
     }
 }
