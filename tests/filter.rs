@@ -17,6 +17,8 @@ mod load;
 mod module;
 mod observe;
 mod sniff;
+mod stock;
+mod tls;
 mod tracing;
 
 use std::sync::Arc;
