@@ -19,6 +19,8 @@ mod module;
 mod observe;
 mod slow;
 mod sniff;
+mod stock;
+mod tls;
 mod tracing;
 
 use std::sync::Arc;

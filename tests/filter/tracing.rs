@@ -1,7 +1,7 @@
 //! A tracer of Envoy's and what a provider gets of it.
 
 use serde_json::json;
-use support::{Call, WireConsumer, WireProvider, isolated};
+use support::{Call, WireConsumer, WireProvider, attachment, isolated};
 
 use super::{GREETER, WAYS, Way, answered, caller, echo, envoy, set};
 
@@ -15,15 +15,6 @@ fn parts(traceparent: &str) -> [&str; 4] {
     assert!(parts.iter().all(|part| is_hex(part)), "{traceparent}");
     assert_eq!(parts.map(str::len), [2, 32, 16, 2], "{traceparent}");
     parts
-}
-
-/// The attachment in a frame that a provider has got.
-fn attachment(frame: &[u8], name: &str) -> Option<String> {
-    let limits = dubbo_codec::Limits::default();
-    let frame = dubbo_codec::Frame::parse(frame, &limits).unwrap().unwrap();
-    let request = dubbo_codec::Request::parse(frame.head(), frame.body(), &limits).unwrap();
-    let text = request.attachments().text(name);
-    text.map(|text| text.to_str_lossy().into_owned())
 }
 
 /// The collector is never there: the headers are what the calls are about.

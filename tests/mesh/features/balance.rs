@@ -19,6 +19,7 @@ const SERVICES: &[(Registered<'static>, &str)] = &[
         ("least", &["a", "b"]),
         "{loadBalancer: {simple: LEAST_REQUEST}}",
     ),
+    (("random", &["a", "b"]), "{loadBalancer: {simple: RANDOM}}"),
     (
         ("hash", &["a", "b", "near"]),
         "{loadBalancer: {consistentHash: {httpHeaderName: region}}}",
@@ -65,6 +66,7 @@ fn a_destination_rule_decides_who_gets_a_call() {
         caller.knows(&resources).await;
         let consumer = caller.consumer("a");
         balanced(&caller, &stage, &consumer).await;
+        at_random(&caller, &consumer).await;
         hashed(&consumer).await;
         left_to_the_sdk(&caller).await;
         limited(&caller, &consumer).await;
@@ -98,6 +100,23 @@ async fn balanced(caller: &Caller, stage: &Stage, consumer: &Consumer) {
         assert!(!held.is_finished());
         held.abort();
     }
+}
+
+/// By no turns: of forty calls two in a row go to the same one, but for one time in 2^39.
+async fn at_random(caller: &Caller, consumer: &Consumer) {
+    let mut answers = Vec::new();
+    for _ in 0..40 {
+        answers.push(consumer.call("random", "greet", "").await.text);
+    }
+    let providers: BTreeSet<&str> = answers.iter().map(String::as_str).collect();
+    assert_eq!(providers, BTreeSet::from(["a", "b"]));
+    assert!(
+        answers.windows(2).any(|pair| pair[0] == pair[1]),
+        "{answers:?}"
+    );
+    let page = "/config_dump?resource=dynamic_active_clusters&name_regex=.*random.*";
+    let dump = caller.envoy.json(page).await.unwrap();
+    assert_eq!(dump["configs"][0]["cluster"]["lb_policy"], "RANDOM");
 }
 
 /// One value of an attachment, one provider.
