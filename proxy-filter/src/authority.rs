@@ -70,6 +70,8 @@ pub struct Authority {
     buffered: i64,
     events: Vec<Event>,
     close: Option<Close>,
+    /// Nothing of what Envoy sends can be told apart any more.
+    envoy_failed: bool,
 }
 
 /// What the client's first bytes are.
@@ -115,6 +117,7 @@ impl Authority {
             buffered: 0,
             events: Vec::new(),
             close: None,
+            envoy_failed: false,
         }
     }
 
@@ -141,6 +144,9 @@ impl Authority {
 
     /// Takes what the connection manager sent.
     pub fn from_envoy(&mut self, mut bytes: &[u8]) {
+        if self.envoy_failed {
+            return;
+        }
         if matches!(self.start, Start::Other) || self.close.is_some() {
             return self.to_client.extend_from_slice(bytes);
         }
@@ -158,6 +164,8 @@ impl Authority {
                         .announced(&mut self.to_client[start..], &mut self.encoder);
                 }
                 Err(error) => {
+                    // What follows is the middle of a frame.
+                    self.envoy_failed = true;
                     self.fail(error);
                     break;
                 }

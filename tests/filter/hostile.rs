@@ -224,7 +224,7 @@ fn ten_thousand_hostile_connections_cost_nobody_a_call() {
                     stream.set_zero_linger().unwrap();
                     drop(stream);
                 } else {
-                    open.push_back((stream, end));
+                    open.push_back((stream, end, bytes));
                 }
                 if open.len() > OPEN {
                     open.pop_front();
@@ -249,13 +249,18 @@ fn ten_thousand_hostile_connections_cost_nobody_a_call() {
             assert!(last < first + GROWTH, "{first} KiB, then {last} KiB");
             // Half frames go by themselves, all of those that are still there.
             let mut half = [0; 64 * 1024];
-            let left = (open.iter_mut()).filter(|(_, end)| *end == End::Half);
+            let left = (open.iter_mut()).filter(|(_, end, _)| *end == End::Half);
             let mut closed = 0;
-            for (stream, _) in left {
+            for (stream, _, sent) in left {
                 let ends =
                     async { while !matches!(stream.read(&mut half).await, Ok(0) | Err(_)) {} };
                 let ends = tokio::time::timeout(SOON, ends).await;
-                assert!(ends.is_ok(), "{way:?}: half a frame is waited for");
+                let begin = &sent[..sent.len().min(20)];
+                assert!(
+                    ends.is_ok(),
+                    "{way:?}: half a frame is waited for: {} bytes, {begin:02x?}",
+                    sent.len()
+                );
                 closed += 1;
             }
             assert!(closed > OPEN / 10, "{closed} of {OPEN}");

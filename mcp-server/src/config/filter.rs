@@ -12,6 +12,9 @@ use serde_json::{Map, Value};
 
 use super::{Namespace, check_export_to};
 
+/// The option that has Triple routed by its service too.
+const AUTHORITY: &str = "authority_for_http2";
+
 /// The section, as it is read.
 #[derive(Debug, Deserialize)]
 #[serde(try_from = "Fields")]
@@ -56,6 +59,12 @@ impl TryFrom<Fields> for Written {
             bypassed: reach(&fields.bypass).map_err(|error| format!("bypass: {error}"))?,
         };
         check_options(&installation).map_err(|error| format!("options: {error}"))?;
+        if installation.options.get(AUTHORITY) == Some(&Value::Bool(true)) {
+            return Err(format!(
+                "options: {AUTHORITY}: clusters of the http2 ports speak Dubbo, so Triple that is routed to \
+                 them would fail; the option is for configurations of your own"
+            ));
+        }
         Ok(Self(installation))
     }
 }

@@ -162,6 +162,11 @@ fn a_mistake_is_reported_with_its_line_and_column() {
             "did you mean `attachments`",
         ),
         ("filter: {options: {mode: observe}}\n", "1:9:", "observes"),
+        (
+            "filter: {options: {authority_for_http2: true}}\n",
+            "1:9:",
+            "for configurations of your own",
+        ),
         ("filter: {metadata: \"a b\"}\n", "1:9:", "proxy's metadata"),
         (
             "filter: {providers: [{ports: [1], namespaces: [a, \"*\"]}]}\n",

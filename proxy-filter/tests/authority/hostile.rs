@@ -111,6 +111,21 @@ fn inputs() -> impl Strategy<Value = Vec<Input>> {
     proptest::collection::vec(input, 0..30)
 }
 
+/// Settings that are too long to be looked into: what follows them is the middle of a frame.
+#[test]
+fn nothing_passes_behind_what_envoy_should_not_have_sent() {
+    let settings = [&[4, 0, 1, 4, 0, 0, 0, 0, 0][..], &[0; 4]].concat();
+    for size in [1, 9, 13] {
+        let (mut half, _) = begun();
+        half.to_client().clear();
+        settings
+            .chunks(size)
+            .for_each(|chunk| half.from_envoy(chunk));
+        assert!(half.closing().is_some(), "{size}");
+        assert_eq!(half.to_client(), &[], "{size}");
+    }
+}
+
 proptest! {
     /// Whatever comes, and however it is cut, the same goes out; memory is bounded; nothing panics.
     #[test]

@@ -342,6 +342,10 @@ fn a_provider_that_closes_fails_its_calls_and_readonly_drains() {
         (1, 1, 80)
     );
     assert_eq!(joined.provider.closing(), Some(&Close::Gone));
+    // Not right behind an answer.
+    assert_eq!(joined.caller.closing(), None);
+    let pause = joined.caller.next_deadline().unwrap();
+    joined.caller.at(pause);
     assert_eq!(joined.caller.closing(), Some(&Close::Drained));
 }
 

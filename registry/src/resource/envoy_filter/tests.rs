@@ -355,7 +355,9 @@ fn a_long_drain_is_let_be() {
         let merges = shown(&objects).into_iter().flat_map(|(name, patches)| {
             let merges = patches.as_array().unwrap().clone().into_iter();
             let of_filter = merges.filter(|it| {
-                it["applyTo"] == "NETWORK_FILTER" && it["patch"]["operation"] == "MERGE"
+                it["patch"]["operation"] == "MERGE"
+                    && it["patch"]["value"]["name"]
+                        == "envoy.filters.network.http_connection_manager"
             });
             of_filter.map(move |it| (name.clone(), it["patch"]["value"].clone()))
         });
