@@ -228,6 +228,10 @@ impl Filter {
             part.closed(envoy);
             CONTINUE
         });
+        // While it commits, another thread shares the filter: it must not be the last that does.
+        if let Some(scheduler) = &self.scheduler {
+            scheduler.end();
+        }
         // SAFETY: as above.
         if let Some(filter) = unsafe { Network::new(envoy) } {
             let back = || {

@@ -18,7 +18,9 @@ unsafe impl Send for RawScheduler {}
 /// Calls the filter's hook `scheduled` on the filter's own thread, soon.
 ///
 /// The lock is for the thread of timers: a scheduler must not go while it is being used there, and
-/// must have gone before Envoy takes its event loop away.
+/// must have gone before Envoy takes its event loop away. And before Envoy lets go of the filter:
+/// while it commits, Envoy shares the filter with the committing thread, on which the filter would be
+/// destroyed if the owner let go meanwhile, within this very lock.
 #[derive(Debug)]
 pub(crate) struct Scheduler(Mutex<Option<RawScheduler>>);
 

@@ -122,7 +122,7 @@ fn nothing_passes_behind_what_envoy_should_not_have_sent() {
             .chunks(size)
             .for_each(|chunk| half.from_envoy(chunk));
         assert!(half.closing().is_some(), "{size}");
-        assert_eq!(half.to_client(), &[], "{size}");
+        assert!(half.to_client().is_empty(), "{size}");
     }
 }
 
