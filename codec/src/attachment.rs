@@ -50,6 +50,30 @@ impl<'a> AttachmentValue<'a> {
     }
 }
 
+/// An attachment that is read when it is asked for.
+#[derive(Clone, Copy, Debug)]
+pub struct Entry<'a, 'i> {
+    all: Attachments<'a, 'i>,
+    index: usize,
+}
+
+impl<'a> Entry<'a, '_> {
+    /// The key; `None` if it is not a string.
+    #[inline]
+    pub fn key(&self) -> Option<Text<'a>> {
+        match self.all.format {
+            Format::Hessian2 => hessian2::string_of(self.all.raw(self.index)?.0),
+            _ => self.all.key(self.index),
+        }
+    }
+
+    /// The value.
+    pub fn value(&self) -> AttachmentValue<'a> {
+        let value = self.all.value(self.index);
+        value.unwrap_or(AttachmentValue::Other(&[]))
+    }
+}
+
 impl<'a, 'i> Attachments<'a, 'i> {
     /// How many there are, duplicates included.
     pub const fn len(&self) -> usize {
@@ -67,6 +91,17 @@ impl<'a, 'i> Attachments<'a, 'i> {
             .rev()
             .find(|index| self.has_key(*index, key))
             .and_then(|i| self.value(i))
+    }
+
+    /// What [`get`](Self::get) would say of each of these keys, with one look at every attachment.
+    pub fn get_each<const N: usize>(&self, keys: [&str; N]) -> [Option<AttachmentValue<'a>>; N] {
+        let mut last = [None; N];
+        for index in 0..self.len() {
+            if let Some(place) = self.place_of(index, &keys) {
+                last[place] = Some(index);
+            }
+        }
+        last.map(|index| self.value(index?))
     }
 
     /// The string under `key`; `None` if there is none or it is not a string.
@@ -89,6 +124,12 @@ impl<'a, 'i> Attachments<'a, 'i> {
         })
     }
 
+    /// All of them, in order, none of them read yet.
+    pub fn entries(&self) -> impl Iterator<Item = Entry<'a, 'i>> + use<'a, 'i> {
+        let all = *self;
+        (0..all.len()).map(move |index| Entry { all, index })
+    }
+
     /// The entry's key and value as they are on the wire.
     pub(crate) fn raw(&self, index: usize) -> Option<(&'a [u8], &'a [u8])> {
         let (key, value, end) = self.entries.get(index)?;
@@ -98,27 +139,34 @@ impl<'a, 'i> Attachments<'a, 'i> {
 
     #[inline]
     pub(crate) fn has_key(&self, index: usize, key: &str) -> bool {
-        if let Some((at, value, _)) = self.entries.get(index)
-            && let Some([first, rest @ ..]) = self.body.get(at as usize..value as usize)
-        {
-            // The common form, compared without reading it: a length, then that many ASCII bytes.
-            let lead = match self.format {
-                Format::Hessian2 => Some(0),
-                Format::Jsonb => Some(jsonb::SHORT_ASCII),
-                Format::MsgPack => Some(0xa0),
-                _ => None,
-            };
-            let short = lead
-                .map(|lead| first.wrapping_sub(lead))
-                .filter(|len| *len < 0x20);
-            if short.is_some_and(|len| usize::from(len) == rest.len()) {
-                // In JSONB these bytes are ISO 8859-1, which only agrees with ASCII.
-                if self.format != Format::Jsonb || key.is_ascii() {
-                    return rest == key.as_bytes();
-                }
-            }
+        self.place_of(index, &[key]).is_some()
+    }
+
+    /// Which of `keys` the entry has.
+    #[inline]
+    fn place_of(&self, index: usize, keys: &[&str]) -> Option<usize> {
+        if let Some(short) = self.short_key(index) {
+            return keys.iter().position(|key| short == key.as_bytes());
         }
-        self.key(index).is_some_and(|found| found == key)
+        let found = self.key(index)?;
+        keys.iter().position(|key| found == **key)
+    }
+
+    /// The common form of a key, to be compared without reading it: a length, then that many ASCII bytes.
+    #[inline]
+    fn short_key(&self, index: usize) -> Option<&'a [u8]> {
+        let (at, value, _) = self.entries.get(index)?;
+        let (first, rest) = (self.body.get(at as usize..value as usize)?).split_first()?;
+        let lead = match self.format {
+            Format::Hessian2 => 0,
+            Format::Jsonb => jsonb::SHORT_ASCII,
+            Format::MsgPack => 0xa0,
+            _ => return None,
+        };
+        let len = usize::from(first.wrapping_sub(lead));
+        // In JSONB the bytes are ISO 8859-1, which only agrees with ASCII.
+        let agrees = self.format != Format::Jsonb || rest.is_ascii();
+        (len < 0x20 && len == rest.len() && agrees).then_some(rest)
     }
 
     fn key(&self, index: usize) -> Option<Text<'a>> {

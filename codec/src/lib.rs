@@ -119,7 +119,7 @@ mod split;
 mod status;
 mod text;
 
-pub use attachment::{AttachmentValue, Attachments};
+pub use attachment::{AttachmentValue, Attachments, Entry};
 #[cfg(feature = "bytes")]
 pub use buffer::FrameBytes;
 #[cfg(feature = "serde")]

@@ -251,6 +251,10 @@ fn jsonb_exception(out: &mut Vec<u8>, thrown: &Thrown<'_>) {
 /// Whether a caller of this version reads flags 3 to 5: 2.0.2 to 2.0.99, the versions of the
 /// protocol. Older peers send the version of their jar instead, which must not be taken for it.
 fn knows_response_attachments(version: Text<'_>) -> bool {
+    // What all callers say since 2.7.
+    if version == "2.0.2" {
+        return true;
+    }
     int_version(&version.to_str_lossy())
         .is_some_and(|version| (2_00_02_00..=2_00_99_00).contains(&version))
 }

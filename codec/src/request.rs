@@ -155,7 +155,7 @@ impl<'a> Request<'a> {
     pub fn target(&self) -> Target<'a> {
         let attachments = self.attachments();
         let [path, interface, group, version] =
-            ["path", "interface", "group", "version"].map(|key| attachments.get(key));
+            attachments.get_each(["path", "interface", "group", "version"]);
         let is_other = |value: &_| matches!(value, Some(AttachmentValue::Other(_)));
         let unresolved = [path, interface, group, version].iter().any(is_other);
         // An attachment overwrites what the body says, with null too if it is no string.

@@ -73,10 +73,13 @@ impl<'a> Text<'a> {
         }
     }
 
-    /// The bytes, if they are ASCII in one piece.
+    /// The bytes, if they are ASCII in one piece, as nearly all names are.
     #[inline]
-    pub(crate) fn ascii(&self) -> Option<&'a [u8]> {
-        let one_piece = matches!(self.encoding, Encoding::Utf8 | Encoding::Cesu8);
+    pub fn ascii(&self) -> Option<&'a [u8]> {
+        let one_piece = matches!(
+            self.encoding,
+            Encoding::Utf8 | Encoding::Cesu8 | Encoding::Latin1
+        );
         (one_piece && self.bytes.is_ascii()).then_some(self.bytes)
     }
 

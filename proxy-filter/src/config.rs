@@ -324,7 +324,7 @@ impl Config {
     }
 
     /// The header of an attachment that is one.
-    pub(crate) fn header_of<'c>(&'c self, attachment: &str) -> Option<std::borrow::Cow<'c, str>> {
+    pub(crate) fn header_of<'c>(&'c self, attachment: &[u8]) -> Option<std::borrow::Cow<'c, str>> {
         self.trace
             .header_of(attachment)
             .or_else(|| self.attachments.header_of(attachment))

@@ -15,7 +15,6 @@
 mod waiting;
 
 use std::cell::{Cell, RefCell};
-use std::mem;
 use std::ptr;
 use std::sync::Arc;
 
@@ -27,6 +26,7 @@ use crate::metrics::{self, Counter, Event, Gauge, Share};
 use crate::module::refuse;
 use crate::timer;
 use crate::to_dubbo::Http2ToDubbo;
+use crate::translate::KEPT_OF_CALL;
 use crate::transport_socket::waiting::Waiting;
 use crate::worker::Ticket;
 
@@ -52,6 +52,11 @@ struct Connection {
     broken: Cell<bool>,
 }
 
+thread_local! {
+    /// Where all sockets of a worker read into: nothing stays in it.
+    static READ: RefCell<[u8; CHUNK]> = const { RefCell::new([0; CHUNK]) };
+}
+
 const CLOSE: IoResult = result(true, 0, false);
 
 const fn result(close: bool, bytes: usize, end_of_stream: bool) -> IoResult {
@@ -75,10 +80,7 @@ impl Connection {
             // Answers to a provider that does not read; requests come in the hook of a write.
             translator.to_dubbo().clear();
         }
-        let up = mem::take(translator.to_http2());
-        if !up.is_empty() {
-            socket.hand_up(&up);
-        }
+        let up = Self::hand_up(socket, translator.to_http2());
         let close = translator.closing().is_some();
         let alive = self.settle(socket, &mut translator);
         // The hook stopped before the network had no more, or what went out made room for requests.
@@ -89,17 +91,35 @@ impl Connection {
             self.ask_to_read(socket);
         }
         let ended = ended == Some(true) || !alive;
-        result(close || !alive, up.len(), ended)
+        result(close || !alive, up, ended)
+    }
+
+    /// Hands all of it up to Envoy, and says how much that was.
+    fn hand_up(socket: Socket, bytes: &mut Vec<u8>) -> usize {
+        let length = bytes.len();
+        if length > 0 {
+            socket.hand_up(bytes);
+            bytes.clear();
+            bytes.shrink_to(KEPT_OF_CALL);
+        }
+        length
     }
 
     /// Reads from the network. Whether it has ended; `None` if it may have more.
     fn take_up(socket: Socket, translator: &mut Http2ToDubbo) -> Option<bool> {
-        let mut buffer = [0; CHUNK];
+        READ.with_borrow_mut(|buffer| Self::take_chunks(socket, translator, buffer))
+    }
+
+    fn take_chunks(
+        socket: Socket,
+        translator: &mut Http2ToDubbo,
+        buffer: &mut [u8; CHUNK],
+    ) -> Option<bool> {
         for _ in 0..CHUNKS {
             if !translator.wants_dubbo() {
                 return None;
             }
-            match socket.read(&mut buffer) {
+            match socket.read(buffer) {
                 Io::Done(n) => {
                     let bytes = buffer.get(..n).unwrap_or_default();
                     provoke(bytes);

@@ -49,29 +49,47 @@ pub(crate) fn is_denied(header: &[u8]) -> bool {
 pub(crate) struct AllowList {
     exact: Vec<Entry>,
     prefixes: Vec<Entry>,
-    first: First,
+    outline: Outline,
 }
 
-/// Which bytes the names of a list begin with: most attachments of a call are on none. One bit for each
-/// in ASCII, in lower case; the highest for all others.
+/// With which letters, and how long, the names of a list are: most attachments of a call are on none. A
+/// bit for the lower five of a letter's bits, which upper and lower case share, and one for each length.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct First(u128);
+struct Outline {
+    exact: u32,
+    lengths: u64,
+    prefixes: u32,
+}
 
-impl First {
-    fn add(&mut self, name: &str) {
-        match name.as_bytes().first() {
-            Some(first) => self.0 |= Self::bit(*first),
-            None => self.0 = u128::MAX,
+impl Outline {
+    fn add(&mut self, name: &[u8], is_prefix: bool) {
+        let letter = name.first().map_or(u32::MAX, |first| Self::letter(*first));
+        match is_prefix {
+            true => self.prefixes |= letter,
+            false => {
+                self.exact |= letter;
+                self.lengths |= Self::length(name);
+            }
         }
     }
 
-    fn has(self, name: &str) -> bool {
-        let first = name.as_bytes().first();
-        first.is_some_and(|first| self.0 & Self::bit(*first) != 0)
+    fn admits_exact(self, name: &[u8]) -> bool {
+        let letter = name.first().map_or(0, |first| Self::letter(*first));
+        self.exact & letter != 0 && self.lengths & Self::length(name) != 0
     }
 
-    fn bit(byte: u8) -> u128 {
-        1 << byte.to_ascii_lowercase().min(127)
+    fn admits_prefix(self, name: &[u8]) -> bool {
+        let letter = name.first().map_or(0, |first| Self::letter(*first));
+        self.prefixes & letter != 0
+    }
+
+    const fn letter(byte: u8) -> u32 {
+        1 << (byte & 0x1f)
+    }
+
+    /// All lengths from 63 on are one.
+    fn length(name: &[u8]) -> u64 {
+        1 << name.len().min(63)
     }
 }
 
@@ -98,7 +116,7 @@ impl AllowList {
             if spelled.is_empty() && !is_prefix {
                 return Err("an attachment's name is not empty".into());
             }
-            let header = encode_name(spelled).into_owned();
+            let header = encode_name(spelled.as_bytes());
             let denied = if is_prefix {
                 denies_prefix(&header)
             } else {
@@ -119,7 +137,7 @@ impl AllowList {
                     "`{pattern}` stands twice, upper case does not tell them apart"
                 ));
             }
-            list.first.add(spelled);
+            list.outline.add(spelled.as_bytes(), is_prefix);
             entries.push(Entry {
                 spelled: spelled.into(),
                 header,
@@ -129,22 +147,27 @@ impl AllowList {
     }
 
     /// The header of an attachment that is on the list.
-    pub(crate) fn header_of<'l>(&'l self, attachment: &str) -> Option<Cow<'l, str>> {
-        if !self.first.has(attachment) {
+    pub(crate) fn header_of<'l>(&'l self, attachment: &[u8]) -> Option<Cow<'l, str>> {
+        if self.outline.admits_exact(attachment) {
+            // Nearly always it is spelled as in the list.
+            let mut exact = self.exact.iter();
+            let as_listed = exact.find(|entry| entry.spelled.as_bytes() == attachment);
+            let same = |entry: &&Entry| is_same(&entry.spelled, attachment);
+            if let Some(entry) = as_listed.or_else(|| self.exact.iter().find(same)) {
+                return Some(Cow::Borrowed(&entry.header));
+            }
+        }
+        if !self.outline.admits_prefix(attachment) {
             return None;
         }
-        let same = |entry: &&Entry| entry.spelled.eq_ignore_ascii_case(attachment);
-        if let Some(entry) = self.exact.iter().find(same) {
-            return Some(Cow::Borrowed(&entry.header));
-        }
         let begins = |entry: &Entry| {
-            let begin = attachment.as_bytes().get(..entry.spelled.len());
-            begin.is_some_and(|begin| begin.eq_ignore_ascii_case(entry.spelled.as_bytes()))
+            let begin = attachment.get(..entry.spelled.len());
+            begin.is_some_and(|begin| is_same(&entry.spelled, begin))
         };
         if !self.prefixes.iter().any(begins) {
             return None;
         }
-        let header = encode_name(attachment).into_owned();
+        let header = encode_name(attachment);
         (!is_denied(header.as_bytes())).then_some(Cow::Owned(header))
     }
 
@@ -197,6 +220,10 @@ impl AllowList {
     }
 }
 
+fn is_same(spelled: &str, name: &[u8]) -> bool {
+    spelled.as_bytes().eq_ignore_ascii_case(name)
+}
+
 /// Whether all that begins so is denied.
 fn denies_prefix(header: &str) -> bool {
     header.starts_with(':')
@@ -220,7 +247,7 @@ mod tests {
             ("x-acm", None),
             ("dubbo.tag2", None),
         ] {
-            assert_eq!(list.header_of(name).as_deref(), header, "{name}");
+            assert_eq!(list.header_of(name.as_bytes()).as_deref(), header, "{name}");
         }
         for (header, name) in [
             ("x-b3-traceid", Some("X-B3-TraceId")),
@@ -275,11 +302,11 @@ mod tests {
             "generic",
             "",
         ] {
-            assert_eq!(all.header_of(name), None, "{name}");
+            assert_eq!(all.header_of(name.as_bytes()), None, "{name}");
             assert!(!all.admits(name.to_ascii_lowercase().as_bytes()), "{name}");
         }
         assert!(!all.admits(b":authority"));
-        assert_eq!(all.header_of("contention").as_deref(), Some("contention"));
+        assert_eq!(all.header_of(b"contention").as_deref(), Some("contention"));
         for pattern in [
             "host",
             "Content-*",

@@ -75,14 +75,20 @@ pub(super) fn trailers(list: &HeaderList) -> bool {
 fn fields(list: &HeaderList, pseudo: usize) -> bool {
     let ordinary = |name: &[u8], value: &[u8]| {
         !name.is_empty()
-            && name.iter().all(|byte| is_name_byte(*byte))
+            && name
+                .iter()
+                .fold(true, |all, byte| all & is_name_byte(*byte))
             && !CONNECTION_NAMES.contains(&name)
             && (name != b"te" || value == b"trailers")
     };
-    list.iter().enumerate().all(|(at, (name, value))| {
-        (at < pseudo || ordinary(name, value))
-            && !value.iter().any(|b| matches!(b, 0 | b'\r' | b'\n'))
-    })
+    // Both look at all bytes, whatever comes: that is many at a time.
+    let stands = |value: &[u8]| {
+        let is_bad = |byte: u8| matches!(byte, 0 | b'\r' | b'\n');
+        !value.iter().fold(false, |any, byte| any | is_bad(*byte))
+    };
+    list.iter()
+        .enumerate()
+        .all(|(at, (name, value))| (at < pseudo || ordinary(name, value)) && stands(value))
 }
 
 /// Visible ASCII but upper case and the colon, which only a pseudo field begins with.

@@ -24,7 +24,7 @@ use crate::http2::PREFACE;
 use crate::metrics::{Counter, Event, Gauge};
 use crate::timer::{self, Alarm};
 use crate::to_http2::{DubboToHttp2, Turns};
-use crate::translate::Close;
+use crate::translate::{Close, KEPT_OF_CALL};
 use crate::worker;
 
 /// The event of the hook `scheduled` that asks for what is waiting.
@@ -33,6 +33,8 @@ const FLUSH: u64 = 0;
 /// One connection.
 pub(super) struct Translate {
     speech: RefCell<Speech>,
+    /// The memory of the last one.
+    outcome: RefCell<Outcome>,
     /// Until the hook `scheduled` is called for what is waiting.
     flush: Alarm,
     /// Reading from the client is stopped: the translator does not want more, or the client does not
@@ -67,8 +69,9 @@ trait Translator {
     fn clock(&mut self, now: u64, read: bool);
     /// Whose time is up at `now`, once all that came is taken.
     fn at(&mut self, now: u64);
-    /// What came of it; what is for the manager only if it is not on the stack.
-    fn outcome(&mut self, writing: bool) -> Outcome;
+    /// What came of it, into an outcome that is empty; what is for the manager only if it is not on the
+    /// stack.
+    fn tell(&mut self, outcome: &mut Outcome, writing: bool);
 }
 
 impl Translator for DubboToHttp2 {
@@ -91,21 +94,17 @@ impl Translator for DubboToHttp2 {
         self.at(now);
     }
 
-    fn outcome(&mut self, writing: bool) -> Outcome {
-        let to_envoy = match writing {
-            true => Vec::new(),
-            false => mem::take(self.to_http2()),
-        };
-        Outcome {
-            is_dubbo: true,
-            to_envoy,
-            to_client: mem::take(self.to_dubbo()),
-            waiting: !self.to_http2().is_empty(),
-            events: self.events().collect(),
-            deadline: self.next_deadline(),
-            wants_more: self.wants_dubbo(),
-            close: self.closing().cloned(),
+    fn tell(&mut self, outcome: &mut Outcome, writing: bool) {
+        if !writing {
+            mem::swap(&mut outcome.to_envoy, self.to_http2());
         }
+        mem::swap(&mut outcome.to_client, self.to_dubbo());
+        outcome.is_dubbo = true;
+        outcome.waiting = !self.to_http2().is_empty();
+        outcome.events.extend(self.events());
+        outcome.deadline = self.next_deadline();
+        outcome.wants_more = self.wants_dubbo();
+        outcome.close = self.closing().cloned();
     }
 }
 
@@ -130,21 +129,20 @@ impl Translator for Authority {
     }
 
     /// What the manager sends makes nothing for it.
-    fn outcome(&mut self, _writing: bool) -> Outcome {
-        Outcome {
-            is_dubbo: false,
-            to_envoy: mem::take(self.to_envoy()),
-            to_client: mem::take(self.to_client()),
-            waiting: false,
-            events: self.events().collect(),
-            deadline: self.next_deadline(),
-            wants_more: true,
-            close: self.closing().cloned(),
-        }
+    fn tell(&mut self, outcome: &mut Outcome, _writing: bool) {
+        mem::swap(&mut outcome.to_envoy, self.to_envoy());
+        mem::swap(&mut outcome.to_client, self.to_client());
+        outcome.is_dubbo = false;
+        outcome.waiting = false;
+        outcome.events.extend(self.events());
+        outcome.deadline = self.next_deadline();
+        outcome.wants_more = true;
+        outcome.close = self.closing().cloned();
     }
 }
 
 /// What came of a step of the translator, taken out of it so that Envoy can be called.
+#[derive(Default)]
 struct Outcome {
     is_dubbo: bool,
     /// Empty while the manager writes: then `waiting` says whether there is something for it.
@@ -157,6 +155,18 @@ struct Outcome {
     close: Option<Close>,
 }
 
+impl Outcome {
+    /// Empty, with some of its memory, for the next step.
+    fn emptied(mut self) -> Self {
+        for bytes in [&mut self.to_envoy, &mut self.to_client] {
+            bytes.clear();
+            bytes.shrink_to(KEPT_OF_CALL);
+        }
+        self.events.clear();
+        self
+    }
+}
+
 impl Translate {
     /// One of the connections that drain together.
     pub(super) fn new(config: Arc<Config>, turns: Arc<Turns>) -> Self {
@@ -165,6 +175,7 @@ impl Translate {
             patience: config.half_frame_ms.into(),
             undecided_until: Cell::new(None),
             speech: RefCell::new(Speech::Unknown(config, turns)),
+            outcome: RefCell::default(),
             flush: Alarm::default(),
             stopped: Cell::new(false),
             wants_dubbo: Cell::new(true),
@@ -237,11 +248,18 @@ impl Translate {
         translator.clock(now, !self.stopped.get());
         feed(translator);
         translator.at(now);
-        Some(translator.outcome(writing))
+        let mut outcome = self.outcome.take();
+        translator.tell(&mut outcome, writing);
+        Some(outcome)
     }
 
     /// What is left to do once the bytes are where they belong.
-    fn settle(&self, envoy: &Envoy<'_>, outcome: &Outcome, writing: bool) {
+    fn settle(&self, envoy: &Envoy<'_>, outcome: Outcome, writing: bool) {
+        self.follow(envoy, &outcome, writing);
+        self.outcome.replace(outcome.emptied());
+    }
+
+    fn follow(&self, envoy: &Envoy<'_>, outcome: &Outcome, writing: bool) {
         outcome.events.iter().for_each(|event| envoy.count(*event));
         self.wants_dubbo.set(outcome.wants_more);
         self.stop_or_go_on(envoy);
@@ -312,7 +330,7 @@ impl Part for Translate {
         }
         envoy.filter.replace_read(length, &outcome.to_envoy);
         Self::write_to_client(envoy, &outcome);
-        self.settle(envoy, &outcome, false);
+        self.settle(envoy, outcome, false);
         CONTINUE
     }
 
@@ -326,7 +344,7 @@ impl Part for Translate {
         if let Some(outcome) = outcome {
             envoy.filter.replace_write(length, &outcome.to_client);
             Self::count_out(envoy, &outcome);
-            self.settle(envoy, &outcome, true);
+            self.settle(envoy, outcome, true);
         }
         CONTINUE
     }
@@ -345,7 +363,7 @@ impl Part for Translate {
                 envoy.filter.inject_read(&outcome.to_envoy);
             }
             // What the manager made of it while it read has been told by `write`.
-            self.settle(envoy, &outcome, false);
+            self.settle(envoy, outcome, false);
             return;
         }
         let is_unknown = matches!(*self.speech.borrow(), Speech::Unknown(..));

@@ -14,7 +14,7 @@ pub(super) struct Shown<'a> {
     pub(super) header: Cow<'a, str>,
     pub(super) value: Cow<'a, str>,
     /// As the attachment is spelled.
-    name: Cow<'a, str>,
+    name: Text<'a>,
 }
 
 /// The attachments that a call's headers are made of, found in one pass. Of several with one name the
@@ -33,27 +33,31 @@ pub(super) struct Read<'a> {
 impl<'a> Read<'a> {
     pub(super) fn of(attachments: Attachments<'a, '_>, config: &'a Config) -> Self {
         let mut read = Self::default();
-        for (name, value) in attachments.iter() {
-            let Some(name) = name.map(|name| name.to_str_lossy()) else {
+        for entry in attachments.entries() {
+            let Some(name) = entry.key() else {
                 continue;
             };
-            let place = match &*name {
-                "generic" => Some(&mut read.generic),
-                "remote.application" => Some(&mut read.remote_application),
-                "application" => Some(&mut read.application),
-                "_TO" => Some(&mut read.left[0]),
-                "_to" => Some(&mut read.left[1]),
-                "timeout" => Some(&mut read.timeout),
+            let bytes = match name.ascii() {
+                Some(ascii) => Cow::Borrowed(ascii),
+                None => Cow::Owned(name.to_str_lossy().into_owned().into_bytes()),
+            };
+            let place = match &*bytes {
+                b"generic" => Some(&mut read.generic),
+                b"remote.application" => Some(&mut read.remote_application),
+                b"application" => Some(&mut read.application),
+                b"_TO" => Some(&mut read.left[0]),
+                b"_to" => Some(&mut read.left[1]),
+                b"timeout" => Some(&mut read.timeout),
                 _ => None,
             };
             if let Some(place) = place {
-                *place = Some(value);
+                *place = Some(entry.value());
             }
             // One more than the limit says that it is reached.
             if read.shown.len() <= config.limits.headers as usize
-                && let Some(header) = config.header_of(&name)
+                && let Some(header) = config.header_of(&bytes)
             {
-                show(&mut read.shown, header, name, &value, config);
+                show(&mut read.shown, header, name, &entry.value(), config);
             }
         }
         read
@@ -90,7 +94,7 @@ pub(super) fn text(value: Option<AttachmentValue<'_>>) -> Option<Text<'_>> {
 fn show<'a>(
     all: &mut Few<Shown<'a>>,
     header: Cow<'a, str>,
-    name: Cow<'a, str>,
+    name: Text<'a>,
     value: &AttachmentValue<'a>,
     config: &Config,
 ) {
@@ -105,12 +109,13 @@ fn show<'a>(
     };
     match all.find(|before| before.header == shown.header) {
         None => all.push(shown),
-        Some(before) if counts_more(&shown.name, &before.name, config) => *before = shown,
+        Some(before) if counts_more(shown.name, before.name, config) => *before = shown,
         Some(_) => {}
     }
 }
 
-fn counts_more(new: &str, old: &str, config: &Config) -> bool {
-    let spelled = |name| config.attachments.spells(name) || config.trace.spells(name);
-    new == old || (!spelled(old) && (spelled(new) || new < old))
+fn counts_more(new: Text<'_>, old: Text<'_>, config: &Config) -> bool {
+    let [new, old] = [new, old].map(|name| name.to_str_lossy());
+    let spelled = |name: &str| config.attachments.spells(name) || config.trace.spells(name);
+    new == old || (!spelled(&old) && (spelled(&new) || new < old))
 }

@@ -325,7 +325,7 @@ fn spelled(header: &[u8], request: &Request<'_>, config: &Config) -> Vec<String>
             continue;
         };
         let is = config
-            .header_of(&name)
+            .header_of(name.as_bytes())
             .is_some_and(|found| found.as_bytes() == header);
         if is && !names.iter().any(|known| *known == name) {
             names.push(name.into_owned());
