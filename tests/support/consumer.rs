@@ -6,7 +6,7 @@ use crate::dubbo::{DubboVersion, Program};
 use crate::network::Namespace;
 use crate::process::Process;
 
-const CALL: Duration = Duration::from_secs(30);
+const CALL: Duration = Duration::from_secs(60);
 
 /// What a consumer refers to.
 #[derive(Debug, Clone)]
@@ -26,7 +26,8 @@ impl ConsumerSettings {
         .set("registry.address", registry)
         .set("reference.interface", interface)
         .set("reference.retries", 0)
-        .set("reference.timeout", 5000)
+        // Long: no call of a test ends by it, however busy the machine is.
+        .set("reference.timeout", 20_000)
     }
 
     /// Any setting: `application.*`, `registry.*`, `reference.*` (`group`,

@@ -17,7 +17,7 @@ use super::{Answer, Call, any_length};
 use crate::network::Namespace;
 
 /// No call of a test takes longer.
-const CALL: Duration = Duration::from_secs(20);
+const CALL: Duration = Duration::from_secs(60);
 
 /// A frame that is not the answer to a call: a heartbeat, an event, a request of the provider's.
 pub(crate) type Other = Vec<u8>;
