@@ -32,7 +32,7 @@ use support::{DubboMesh, Istiod, get, wait_until, without_certificates};
 /// Where `dubbo-mesh` waits for istiod.
 const SOURCE: &str = "xds://127.0.0.1:18848";
 /// Long enough for a busy machine; what is measured is measured in benches/.
-const SOON: Duration = Duration::from_secs(60);
+const SOON: Duration = Duration::from_secs(30);
 /// The namespace of our objects.
 const NAMESPACE: &str = "dubbo-mesh-services";
 

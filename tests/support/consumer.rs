@@ -26,8 +26,7 @@ impl ConsumerSettings {
         .set("registry.address", registry)
         .set("reference.interface", interface)
         .set("reference.retries", 0)
-        // Long: no call of a test ends by it, however busy the machine is.
-        .set("reference.timeout", 20_000)
+        .set("reference.timeout", 5000)
     }
 
     /// Any setting: `application.*`, `registry.*`, `reference.*` (`group`,
