@@ -10,6 +10,9 @@ use support::{
     fresh_dir, isolated, wait_until,
 };
 
+/// Longer than any of this takes on a busy machine.
+const SOON: Duration = Duration::from_secs(60);
+
 /// `tcpdump` on loopback, until it is told to stop.
 struct Tcpdump {
     process: Process,
@@ -27,16 +30,14 @@ impl Tcpdump {
             .args(["tcp", "port", "20880"]);
         let mut process = Process::spawn(&dir, &mut command);
         let listens = |line: &str| line.contains("listening on");
-        process
-            .wait_for_line(0, Duration::from_secs(20), listens)
-            .await;
+        process.wait_for_line(0, SOON, listens).await;
         Self { process, file }
     }
 
     /// Ends it, and returns what is printed of its capture, with how `decode` ended.
     async fn decoded(mut self) -> (Vec<Value>, Option<i32>) {
         // It writes each packet as it comes, and a moment after the peers have it.
-        wait_until("the last answer", Duration::from_secs(20), async || {
+        wait_until("the last answer", SOON, async || {
             let (objects, status) = decode(&self.file);
             let is_last = |object: &&Value| object["method"] == "fail";
             match responses(&objects).iter().any(is_last) {
@@ -46,7 +47,7 @@ impl Tcpdump {
         })
         .await;
         self.process.signal(Signal::INT);
-        self.process.wait(Duration::from_secs(20)).await;
+        self.process.wait(SOON).await;
         decode(&self.file)
     }
 }

@@ -17,6 +17,7 @@ mod hostile;
 mod load;
 mod module;
 mod observe;
+mod restarts;
 mod slow;
 mod sniff;
 mod stock;
@@ -29,7 +30,8 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use support::{CallAnswer, Deed, Envoy, EnvoySettings, Methods, module_dir, shipped, wait_until};
 
-const SOON: Duration = Duration::from_secs(10);
+/// A limit for what does not take long: no result depends on it but that of a test that fails.
+const SOON: Duration = Duration::from_secs(30);
 /// What a caller is told whom Envoy denies a call.
 const DENIED: &str = "dubbo-mesh: HTTP status 403: RBAC: access denied";
 const GREETER: &str = "com.acme.Greeter";

@@ -36,8 +36,10 @@ fn a_body_that_did_not_run_fails_its_test() {
 #[test]
 fn a_body_that_hangs_is_ended_with_all_that_it_started() {
     const MARK: &str = "1217.1912";
+    // Enough for the body to begin, on a busy machine too.
+    const LIMIT: Duration = Duration::from_secs(8);
     let test = || {
-        isolated_for(Duration::from_secs(2), async || {
+        isolated_for(LIMIT, async || {
             let _sleeper = Process::spawn(&fresh_dir("sleeper"), Command::new("sleep").arg(MARK));
             std::future::pending().await
         });
@@ -47,7 +49,7 @@ fn a_body_that_hangs_is_ended_with_all_that_it_started() {
     }
     let seen_running = std::thread::spawn(|| {
         let began = Instant::now();
-        while began.elapsed() < Duration::from_secs(2) {
+        while began.elapsed() < LIMIT {
             if any_process_has(MARK) {
                 return true;
             }
@@ -60,7 +62,7 @@ fn a_body_that_hangs_is_ended_with_all_that_it_started() {
     // The kernel kills the namespace in its own time.
     let began = Instant::now();
     while any_process_has(MARK) {
-        assert!(began.elapsed() < Duration::from_secs(10), "it still runs");
+        assert!(began.elapsed() < Duration::from_secs(60), "it still runs");
     }
 }
 

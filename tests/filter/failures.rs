@@ -94,7 +94,10 @@ fn a_call_that_takes_too_long_ends_with_a_timeout() {
                 &mut bootstrap,
                 ROUTES,
                 json!([
-                    {"match": {"prefix": "/"}, "route": {"cluster": "v1", "timeout": "0.5s"}}
+                    {"match": {"path": "/com.acme.Greeter/slow"},
+                        "route": {"cluster": "v1", "timeout": "0.5s"}},
+                    // What is not slow does not depend on how busy this machine is.
+                    {"match": {"prefix": "/"}, "route": {"cluster": "v1"}},
                 ]),
             );
             let envoy = envoy(&bootstrap).start().await;
@@ -140,7 +143,8 @@ fn a_call_ends_when_its_caller_no_longer_waits() {
                 .unwrap();
             let took = began.elapsed();
             assert_eq!(late.status, 31, "{way:?}: {late:?}");
-            assert!((700..2000).contains(&took.as_millis()), "{way:?}: {took:?}");
+            // Nothing else would end it before the consumer gives up, which is an error.
+            assert!(took.as_millis() >= 700, "{way:?}: {took:?}");
             metric(&envoy, "dubbo.requests.active", 0).await;
             wait_until("the request is reset", SOON, async || {
                 match envoy.stat("http.dubbo.downstream_rq_active").await? {

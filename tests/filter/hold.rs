@@ -156,6 +156,7 @@ fn a_call_waits_for_a_cluster_that_comes() {
                 let consumer = WireConsumer::connect(20880).await;
                 let (call, began) = (call(argument), Instant::now());
                 let (answer, ()) = futures::join!(consumer.call(&call), async {
+                    until(&envoy, REQUESTS, 1).await;
                     tokio::time::sleep(MEANWHILE).await;
                     files.clusters(&[("v1", 20881)]);
                 });
@@ -357,6 +358,7 @@ fn what_is_http2_already_waits_too() {
         let (answer, ()) = futures::join!(
             call_triple(&sender, "/com.acme.Greeter/greet", &[], "Ann"),
             async {
+                until(&envoy, REQUESTS, 1).await;
                 tokio::time::sleep(MEANWHILE).await;
                 let address =
                     json!({"socket_address": {"address": "127.0.0.1", "port_value": 20883}});

@@ -3,18 +3,18 @@
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use dubbo_codec::{Assembler, FrameHead, Limits, Reply, Text};
 use serde_json::json;
 use support::{Call, Deed, Envoy, Methods, WireConsumer, WireProvider, isolated, isolated_for};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::task::JoinSet;
 
-use super::{GREETER, ROUTES, WAYS, Way, answered, caller, echo, envoy, metric, set};
+use super::{GREETER, WAYS, Way, answered, caller, echo, envoy, metric, set};
 
 /// As long as a body may be that has no limits of its own, but for what stands around it.
 const LONG: usize = 8_000_000;
@@ -370,131 +370,4 @@ fn holds(body: &[u8], text: &str) -> bool {
         Some(dubbo_codec::hessian2::Value::String(seen)) => seen.to_str_lossy() == text,
         _ => false,
     }
-}
-
-/// How often each call was executed, by its argument.
-type Executed = Arc<Mutex<HashMap<String, u32>>>;
-
-/// A provider that ends in the middle of everything when this is dropped.
-async fn mortal(port: u16, executed: &Executed) -> JoinSet<()> {
-    let listener = TcpListener::bind(("127.0.0.1", port)).await.unwrap();
-    let executed = Arc::clone(executed);
-    let mut all = JoinSet::new();
-    all.spawn(async move {
-        let mut connections = JoinSet::new();
-        while let Ok((stream, _)) = listener.accept().await {
-            connections.spawn(execute(stream, Arc::clone(&executed)));
-        }
-    });
-    all
-}
-
-/// Executes what comes: one after the other, with a pause before each answer.
-async fn execute(mut stream: TcpStream, executed: Executed) {
-    let mut assembler = Assembler::new(Limits::default());
-    let mut buffer = vec![0; 64 * 1024];
-    while let Ok(n @ 1..) = stream.read(&mut buffer).await {
-        let mut bytes = &buffer[..n];
-        let mut replies = Vec::new();
-        while let Some(frame) = assembler.next(&mut bytes).expect("Dubbo") {
-            let head = *frame.head();
-            let request = dubbo_codec::Request::parse(&head, frame.body(), &Limits::default());
-            let request = request.expect("a request");
-            let argument = request.arguments().next().unwrap();
-            let text = String::from_utf8_lossy(&argument[1..]).into_owned();
-            let reply = Reply::to(&head, Some(Text::new("2.0.2"))).unwrap();
-            replies.extend(reply.string(&text));
-            *executed.lock().unwrap().entry(text).or_default() += 1;
-        }
-        tokio::time::sleep(Duration::from_millis(3)).await;
-        if stream.write_all(&replies).await.is_err() {
-            return;
-        }
-    }
-}
-
-/// With the retries that Istio makes if nobody says anything else.
-#[test]
-fn a_provider_that_is_restarted_under_load_executes_no_call_twice() {
-    const CALLERS: usize = 20;
-    isolated(async || {
-        for way in WAYS {
-            let executed = Executed::default();
-            let mut provider = mortal(20881, &executed).await;
-            let mut bootstrap = caller(way);
-            let retries = json!({
-                "retry_on": "connect-failure,refused-stream,unavailable,cancelled,retriable-status-codes",
-                "retriable_status_codes": [503], "num_retries": 2
-            });
-            let routes = json!([
-                {"match": {"prefix": "/"}, "route": {"cluster": "v1", "retry_policy": retries}}
-            ]);
-            set(&mut bootstrap, ROUTES, routes);
-            let envoy = envoy(&bootstrap).start().await;
-            let over = Arc::new(AtomicBool::new(false));
-            // As long as the provider is there, and was so when the call began.
-            let up = Arc::new(Mutex::new(0_u32));
-            let callers: Vec<_> = (0..CALLERS)
-                .map(|caller| {
-                    let (over, up) = (Arc::clone(&over), Arc::clone(&up));
-                    tokio::spawn(load(way, caller, over, up))
-                })
-                .collect();
-            for _ in 0..5 {
-                tokio::time::sleep(Duration::from_millis(500)).await;
-                *up.lock().unwrap() += 1;
-                provider.shutdown().await;
-                tokio::time::sleep(Duration::from_millis(100)).await;
-                provider = mortal(20881, &executed).await;
-                tokio::time::sleep(Duration::from_millis(200)).await;
-                *up.lock().unwrap() += 1;
-            }
-            tokio::time::sleep(Duration::from_millis(500)).await;
-            over.store(true, Ordering::Relaxed);
-            let (mut good, mut bad) = (0, 0);
-            for caller in callers {
-                let (answered, failed) = caller.await.unwrap();
-                good += answered;
-                bad += failed;
-            }
-            println!("{way:?}: {good} answered, {bad} failed");
-            assert!(good > 100 && bad > 0, "{way:?}: {good}, {bad}");
-            let executed = executed.lock().unwrap().clone();
-            let twice: Vec<_> = executed.iter().filter(|(_, times)| **times > 1).collect();
-            assert!(twice.is_empty(), "{way:?}: {twice:?}");
-            assert!(executed.len() >= good, "{way:?}");
-            metric(&envoy, "dubbo.requests.active", 0).await;
-            envoy.stop().await;
-        }
-    });
-}
-
-/// One call after the other; how many were answered, and how many were told that they failed. `up` is even
-/// while the provider is there: a call that begins and ends in such a time is answered.
-async fn load(
-    way: Way,
-    caller: usize,
-    over: Arc<AtomicBool>,
-    up: Arc<Mutex<u32>>,
-) -> (usize, usize) {
-    let consumer = WireConsumer::connect(20880).await;
-    let (mut good, mut bad) = (0, 0);
-    while !over.load(Ordering::Relaxed) {
-        let text = format!("{caller}-{}", good + bad);
-        let before = *up.lock().unwrap();
-        let answer = consumer.call(&Call::new(GREETER, "greet", &text)).await;
-        let after = *up.lock().unwrap();
-        let answer = answer.unwrap();
-        if answer.status == 20 {
-            assert_eq!(answer.text, text);
-            good += 1;
-        } else {
-            assert_eq!(answer.status, 80, "{way:?}: {answer:?}");
-            let was_up = before == after && before.is_multiple_of(2);
-            assert!(!was_up, "{way:?} {text}: {answer:?}");
-            bad += 1;
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    }
-    (good, bad)
 }

@@ -85,7 +85,7 @@ fn each_dubbo_from_2_7_on_changes_a_weight_while_it_runs() {
                 .await;
             wait_until(
                 &format!("the new weight of {version:?}"),
-                Duration::from_secs(20),
+                Duration::from_secs(60),
                 async || {
                     let seen = weights().await;
                     if seen == [Some("50".to_owned())] {

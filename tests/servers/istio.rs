@@ -96,7 +96,7 @@ fn a_pods_connections_are_redirected_to_its_sidecar() {
             .await;
         wait_until(
             "the outbound listener",
-            Duration::from_secs(20),
+            Duration::from_secs(60),
             async || {
                 let listeners = envoy.page("/listeners").await?;
                 if listeners.contains("virtualOutbound::0.0.0.0:15001") {

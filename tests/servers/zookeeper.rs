@@ -48,7 +48,7 @@ fn a_zookeeper_keeps_its_nodes_over_a_restart() {
         let expected = nodes([("/kept", "", false)]);
         wait_until(
             "the expiry of the old session",
-            Duration::from_secs(20),
+            Duration::from_secs(60),
             async || {
                 let seen = tree(&client, "/").await;
                 if seen == expected {

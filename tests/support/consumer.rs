@@ -6,7 +6,7 @@ use crate::dubbo::{DubboVersion, Program};
 use crate::network::Namespace;
 use crate::process::Process;
 
-const CALL: Duration = Duration::from_secs(30);
+const CALL: Duration = Duration::from_secs(60);
 
 /// What a consumer refers to.
 #[derive(Debug, Clone)]

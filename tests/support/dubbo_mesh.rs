@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::isolation::{fresh_dir, target_dir, work_dir};
 use crate::process::Process;
 
-const STOP: Duration = Duration::from_secs(20);
+const STOP: Duration = Duration::from_secs(60);
 
 /// A `dubbo-mesh` that runs. It is killed when dropped.
 #[derive(Debug)]

@@ -11,8 +11,8 @@ use crate::http::get;
 use crate::network::Namespace;
 use crate::process::Process;
 
-const START: Duration = Duration::from_secs(30);
-const STOP: Duration = Duration::from_secs(20);
+const START: Duration = Duration::from_secs(60);
+const STOP: Duration = Duration::from_secs(60);
 
 /// An Envoy that runs. It is killed when dropped.
 #[derive(Debug)]
@@ -71,7 +71,7 @@ impl Envoy {
             "-sS",
             "--fail-with-body",
             "--max-time",
-            "10",
+            "30",
             "-X",
             "POST",
             &url,
@@ -173,7 +173,7 @@ async fn admin_page(
         "-sS",
         "--fail-with-body",
         "--max-time",
-        "10",
+        "30",
         &format!("http://127.0.0.1:{port}{path}"),
     ]);
     let output = namespace

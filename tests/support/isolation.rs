@@ -26,7 +26,7 @@ const WORK_DIR: &str = "DUBBO_MESH_TEST_DIR";
 
 /// The limit of [`isolated`]: long, because a test that hangs is rare and a
 /// slow machine is not.
-const LIMIT: Duration = Duration::from_secs(180);
+const LIMIT: Duration = Duration::from_secs(600);
 
 /// Prepares the namespaces; `$@` is the inner run. Not `exec`: this shell is
 /// process 1 of its namespace, and when it ends the kernel kills the rest.
@@ -47,7 +47,7 @@ set +e; \"$@\"; exit $?";
 /// the test is taken from the closure's type.
 ///
 /// # Panics
-/// If the inner run fails, or takes more than three minutes.
+/// If the inner run fails, or takes more than ten minutes.
 pub fn isolated<F: AsyncFnOnce()>(body: F) {
     isolated_for(LIMIT, body);
 }

@@ -23,7 +23,7 @@ use crate::process::Process;
 
 /// Two seconds on an idle machine.
 const START: Duration = Duration::from_secs(60);
-const STOP: Duration = Duration::from_secs(20);
+const STOP: Duration = Duration::from_secs(60);
 
 /// How istiod runs.
 #[derive(Debug, Clone)]

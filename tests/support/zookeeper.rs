@@ -21,9 +21,9 @@ use crate::zookeeper_settings::{ZooKeeperSettings, ZooKeeperVersion, client_port
 
 /// A server, or an ensemble, is up after a few seconds on two busy cores.
 const START: Duration = Duration::from_secs(60);
-const STOP: Duration = Duration::from_secs(20);
+const STOP: Duration = Duration::from_secs(60);
 /// A request to a server that is up.
-const ANSWER: Duration = Duration::from_secs(2);
+const ANSWER: Duration = Duration::from_secs(10);
 
 impl ZooKeeperSettings {
     /// Starts one server on port 2181 and waits until it serves.

@@ -1,6 +1,6 @@
 //! What happens while the registry is followed.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use support::{ZooKeeper, ZooKeeperVersion, create, isolated};
 use zookeeper_client::{Acls, CreateMode};
@@ -23,7 +23,9 @@ async fn two_services(zookeeper: &ZooKeeper) -> (Estate, Reader) {
     ] {
         estate.add(interface, &url(interface, host, 100, 1)).await;
     }
-    let mut reader = Reader::live(&zookeeper.registry()).await;
+    // Without an audit as long as a test may take: what is told is told by the watch, and at once.
+    let registry = format!("{}?audit-interval=1h", zookeeper.registry());
+    let mut reader = Reader::live(&registry).await;
     assert_eq!(reader.tree(), estate.read().await);
     reader.said.clear();
     (estate, reader)
@@ -34,14 +36,8 @@ fn a_change_is_told_at_once_and_alone() {
     isolated(async || {
         let zookeeper = ZooKeeper::start(ZooKeeperVersion::V3_9).await;
         let (estate, mut reader) = two_services(&zookeeper).await;
-        let began = Instant::now();
         estate.add(STOCK, &url(STOCK, "10.0.0.3", 100, 1)).await;
         reader.until_tree(&estate.read().await).await;
-        assert!(
-            began.elapsed() < Duration::from_secs(2),
-            "{:?}",
-            began.elapsed()
-        );
         assert_eq!(reader.said, ["com.acme.Stock 2+0"]);
 
         estate.remove(STOCK, &url(STOCK, "10.0.0.3", 100, 1)).await;
@@ -70,16 +66,10 @@ fn a_new_interface_is_seen_at_once() {
     isolated(async || {
         let zookeeper = ZooKeeper::start(ZooKeeperVersion::V3_6).await;
         let (estate, mut reader) = two_services(&zookeeper).await;
-        let began = Instant::now();
         estate
             .add("com.acme.New", &url("com.acme.New", "10.0.0.3", 100, 1))
             .await;
         reader.until_tree(&estate.read().await).await;
-        assert!(
-            began.elapsed() < Duration::from_secs(2),
-            "{:?}",
-            began.elapsed()
-        );
         let others: Vec<_> = reader
             .said
             .iter()

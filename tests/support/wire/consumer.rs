@@ -17,7 +17,10 @@ use super::{Answer, Call, any_length};
 use crate::network::Namespace;
 
 /// No call of a test takes longer.
-const CALL: Duration = Duration::from_secs(20);
+const CALL: Duration = Duration::from_secs(40);
+/// Nor does a frame of another kind, or the end of a connection: below the 45 s after which a sidecar that drains
+/// would end it.
+const OTHER: Duration = Duration::from_secs(20);
 
 /// A frame that is not the answer to a call: a heartbeat, an event, a request of the provider's.
 pub(crate) type Other = Vec<u8>;
@@ -111,7 +114,7 @@ impl WireConsumer {
     /// The next frame that is no answer to a call; `None` once the connection has ended.
     pub async fn other(&self) -> Option<Vec<u8>> {
         let mut others = self.others.lock().await;
-        tokio::time::timeout(CALL, others.recv())
+        tokio::time::timeout(OTHER, others.recv())
             .await
             .expect("a frame, or the end")
     }
