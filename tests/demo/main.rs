@@ -155,8 +155,6 @@ async fn shown(unattended: bool) -> u8 {
         ),
         false => format!("NOT AS EXPECTED:\n  {}", missed.join("\n  ")),
     });
-    if !unattended {
-        play.go_on().await;
-    }
+    play.go_on().await;
     if missed.is_empty() { 0 } else { MISSED }
 }
