@@ -33,8 +33,8 @@ const LIMIT: Duration = Duration::from_secs(180);
 /// `/run/netns` and `/mnt` become the test's own, see `network.rs`, `envoy.rs`; `/dev/shm` too,
 /// since an Envoy that is killed leaves there what it shares with a successor.
 /// The name server is one that refuses at once: Java asks for the names of
-/// addresses, and would wait for one that cannot be reached.
-const PREPARE: &str = "set -e; PATH=$PATH:/usr/sbin:/sbin
+/// addresses, and would wait for one that cannot be reached. Ctrl-C is for the outer run.
+const PREPARE: &str = "set -e; PATH=$PATH:/usr/sbin:/sbin; trap '' INT
 mkdir -p /run/netns /mnt
 mount -t tmpfs tmpfs /run/netns; mount -t tmpfs tmpfs /mnt
 [ ! -d /dev/shm ] || mount -t tmpfs tmpfs /dev/shm
