@@ -16,19 +16,25 @@ const DRAIN: &str = "Decide how connections will end, before there are any: with
     costs Dubbo 3.x up to a second of calls, which its `retries` do not hide. Changed later, the options \
     themselves close connections, by the old ones.";
 
-/// How to switch `port`.
+/// How to switch `port`. What is served before the callers have the filter, their sidecars have from the
+/// beginning: no connection is closed for it.
 pub(super) fn steps(port: u16, namespaces: &[Arc<str>], mesh: &Mesh) -> Vec<String> {
     let default = Installation::default();
     let metadata = &mesh.installation.as_ref().unwrap_or(&default).metadata;
-    let mut steps = vec![format!(
-        "Give the callers in {} the filter: mount its module beside their sidecars and set the proxy \
-         metadata {METADATA_KEY}: \"{metadata}\". A sidecar without it is left alone, Dubbo passes \
+    let mode = mesh.ports.mode(port);
+    let is_switched = matches!(&mode, Mode::Http2(listed) if **listed == *namespaces);
+    let mut steps = Vec::new();
+    if !is_switched {
+        steps.extend(preparations(port, namespaces, mesh));
+    }
+    steps.push(format!(
+        "Give the callers in {} the filter, in new pods: mount its module beside their sidecars and set the \
+         proxy metadata {METADATA_KEY}: \"{metadata}\". A sidecar without it is left alone, Dubbo passes \
          through it untouched.",
         names(namespaces)
-    )];
-    let mode = mesh.ports.mode(port);
-    if !matches!(&mode, Mode::Http2(listed) if **listed == *namespaces) {
-        steps.extend(changes(port, namespaces, mesh));
+    ));
+    if !is_switched {
+        steps.push(switch(port, namespaces, mesh));
     }
     steps.push(format!(
         "See that it holds: `/clients` shows an ACK and no NACK, `istioctl proxy-config listeners \
@@ -38,8 +44,8 @@ pub(super) fn steps(port: u16, namespaces: &[Arc<str>], mesh: &Mesh) -> Vec<Stri
     steps
 }
 
-/// What is to be written where.
-fn changes(port: u16, namespaces: &[Arc<str>], mesh: &Mesh) -> Vec<String> {
+/// What is to be written where before the callers have the filter.
+fn preparations(port: u16, namespaces: &[Arc<str>], mesh: &Mesh) -> Vec<String> {
     let mut steps = Vec::new();
     if let Err(refused) = mesh.ports.check(port) {
         steps.push(format!("Let it listen: {refused}."));
@@ -52,24 +58,29 @@ fn changes(port: u16, namespaces: &[Arc<str>], mesh: &Mesh) -> Vec<String> {
         };
         steps.push(format!(
             "Count first: {observe}, `dubbo-mesh check`, and start `dubbo-mesh serve` anew. Nothing is \
-             routed yet. Wait until the counters of the sidecars show the calls that you expect."
+             routed yet. Sidecars that have the filter already close for it, when their drain time is \
+             over, all connections that pass through them; so it comes before the filter."
         ));
     }
     if !closes_in_turn(mesh) {
         steps.push(DRAIN.to_owned());
     }
+    steps
+}
+
+/// The switch itself.
+fn switch(port: u16, namespaces: &[Arc<str>], mesh: &Mesh) -> String {
     let filter = match mesh.installation {
         Some(_) => "",
         None => ", and `filter: {}` where nothing else is left in that section",
     };
     let after = mesh.ports.clone().with_http2([port], namespaces);
-    steps.push(format!(
-        "Switch: write `ports: {{http2: {}}}`{filter}, and leave `filter.observe` as it is (a change of it \
-         closes, when the sidecars' drain time is over, all connections that pass through them); \
-         `dubbo-mesh check`, and start `dubbo-mesh serve` anew.",
+    format!(
+        "Switch, once the counters of the sidecars show the calls that you expect: write `ports: {{http2: \
+         {}}}`{filter}, and leave `filter.observe` as it is; `dubbo-mesh check`, and start `dubbo-mesh \
+         serve` anew.",
         lists(&after)
-    ));
-    steps
+    )
 }
 
 /// Whether connections end as [`DRAIN`] has it.

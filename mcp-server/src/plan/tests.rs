@@ -690,11 +690,11 @@ fn a_step_says_what_to_write_with_all_that_stands_there() {
         let says = |steps: &[String], words| steps.iter().position(|step| step.contains(words));
         (
             says(&steps, "Decide how connections will end"),
-            says(&steps, "Switch: "),
+            says(&steps, "Switch, "),
             says(&undo, "up to a second"),
         )
     });
-    assert_eq!(ours, (Some(2), Some(3), Some(1)));
+    assert_eq!(ours, (Some(1), Some(3), Some(1)));
     assert_eq!(theirs, (None, Some(2), None));
 }
 
