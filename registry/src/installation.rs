@@ -15,6 +15,8 @@ pub const METADATA_KEY: &str = "DUBBO_MESH";
 
 /// The filter's option for how long a call waits for a cluster.
 const HOLD: &str = "hold_ms";
+/// Its options for how much it holds.
+const LIMITS: &str = "limits";
 
 /// All namespaces.
 pub const EVERYWHERE: &str = "*";
@@ -36,7 +38,8 @@ pub struct Installation {
     pub options: Map<String, Value>,
     /// Ports and namespaces of providers.
     pub providers: Reach,
-    /// Ports and namespaces of callers whose calls are only counted.
+    /// Ports and namespaces of callers whose calls are counted where they pass. Such a port may be routed
+    /// too: then these are the calls of connections that are older than that.
     pub observed: Reach,
     /// Ports and namespaces of callers whose translated calls go to where their SDK has dialled: the
     /// way out of http2 mode, on which connections that are open lose nothing.
@@ -88,8 +91,18 @@ impl Installation {
 
     /// The options of the part that lets them wait.
     pub fn hold_options(&self) -> Map<String, Value> {
-        let patience = self.options.get_key_value(HOLD).into_iter();
-        patience.map(|(k, v)| (k.clone(), v.clone())).collect()
+        self.only(HOLD)
+    }
+
+    /// The options of the part that counts, and no others: where one of them changes, Envoy closes all
+    /// connections that pass.
+    pub fn observer_options(&self) -> Map<String, Value> {
+        self.only(LIMITS)
+    }
+
+    fn only(&self, name: &str) -> Map<String, Value> {
+        let option = self.options.get_key_value(name).into_iter();
+        option.map(|(k, v)| (k.clone(), v.clone())).collect()
     }
 
     /// The options of a provider's end (bridge, transport socket).

@@ -6,7 +6,8 @@
 //! ```
 //!
 //! It runs itself again in namespaces of its own, as the tests do: every server has its usual port,
-//! nothing reaches the network, and when the inner process ends, so does everything else.
+//! nothing reaches the network, and when the inner process ends, so does everything else. Of Ctrl-C
+//! the outer process alone knows, and ends the inner one: nothing inside shall die first, and be missed.
 
 mod play;
 mod show;
@@ -34,8 +35,6 @@ const MISSED: u8 = 1;
 const BROKEN: u8 = 2;
 /// As of a shell command that Ctrl-C ended.
 const INTERRUPTED: u8 = 130;
-/// What the inner process has to end in order after Ctrl-C.
-const GRACE: Duration = Duration::from_secs(5);
 
 fn main() -> ExitCode {
     let unattended = std::env::args().any(|argument| argument == "--once");
@@ -47,7 +46,7 @@ fn main() -> ExitCode {
     // On this thread, which lives as long as the servers that it starts.
     let code = runtime.block_on(async {
         match is_alone() {
-            true => inside(unattended).await,
+            true => shown(unattended).await,
             false => outside(unattended).await,
         }
     });
@@ -72,14 +71,9 @@ async fn outside(unattended: bool) -> u8 {
     let code = tokio::select! {
         code = ended(&mut inner) => code,
         _ = ctrl_c() => {
-            tokio::select! {
-                _ = ended(&mut inner) => {}
-                () = sleep(GRACE) => {
-                    // With it the kernel ends everything inside.
-                    let _ = inner.kill();
-                    ended(&mut inner).await;
-                }
-            }
+            // With it the kernel ends everything inside.
+            let _ = inner.kill();
+            ended(&mut inner).await;
             INTERRUPTED
         }
     };
@@ -126,13 +120,6 @@ fn end(code: u8, text: &str) -> u8 {
     code
 }
 
-async fn inside(unattended: bool) -> u8 {
-    tokio::select! {
-        code = shown(unattended) => code,
-        _ = ctrl_c() => INTERRUPTED,
-    }
-}
-
 async fn shown(unattended: bool) -> u8 {
     let began = Instant::now();
     let show = Show::new();
@@ -155,8 +142,6 @@ async fn shown(unattended: bool) -> u8 {
         ),
         false => format!("NOT AS EXPECTED:\n  {}", missed.join("\n  ")),
     });
-    if !unattended {
-        play.go_on().await;
-    }
+    play.go_on().await;
     if missed.is_empty() { 0 } else { MISSED }
 }

@@ -52,8 +52,11 @@ impl Play {
         &self.missed
     }
 
-    /// Calls without end, for whoever wants to try resources of their own.
+    /// Calls without end, for whoever is there and wants to try resources of their own.
     pub(crate) async fn go_on(&mut self) {
+        if self.unattended {
+            return;
+        }
         self.show.title("Your turn");
         let file = self.stage.file();
         self.show.line(format!(
@@ -62,7 +65,7 @@ impl Play {
             file.display()
         ));
         self.pause("calls").await;
-        loop {
+        while !self.unattended {
             let tally = self.calls(Caller::Greeter, ROUND, "greet World").await;
             let failures = tally.failures().first().map(String::as_str);
             let met = failures.map_or(Ok("none failed"), Err);

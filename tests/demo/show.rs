@@ -3,7 +3,9 @@
 
 use std::fmt::Display;
 use std::io::{IsTerminal as _, Write as _};
+use std::process::exit;
 
+use crate::BROKEN;
 use crate::steps::INSTANCES;
 use crate::tally::Tally;
 
@@ -81,9 +83,11 @@ impl Show {
 
     fn write(&self, text: &str) {
         let mut out = std::io::stdout();
-        // A demo whose reader is gone is ended by its signal, not by this.
-        let _ = out.write_all(text.as_bytes());
-        let _ = out.flush();
+        let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+        if written.is_err() {
+            // Nobody is left to show anything to, and with us ends everything that was started.
+            exit(BROKEN.into());
+        }
     }
 }
 

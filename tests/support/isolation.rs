@@ -30,12 +30,14 @@ const LIMIT: Duration = Duration::from_secs(600);
 
 /// Prepares the namespaces; `$@` is the inner run. Not `exec`: this shell is
 /// process 1 of its namespace, and when it ends the kernel kills the rest.
-/// `/run/netns` and `/mnt` become the test's own, see `network.rs`, `envoy.rs`.
+/// `/run/netns` and `/mnt` become the test's own, see `network.rs`, `envoy.rs`; `/dev/shm` too,
+/// since an Envoy that is killed leaves there what it shares with a successor.
 /// The name server is one that refuses at once: Java asks for the names of
-/// addresses, and would wait for one that cannot be reached.
-const PREPARE: &str = "set -e; PATH=$PATH:/usr/sbin:/sbin
+/// addresses, and would wait for one that cannot be reached. Ctrl-C is for the outer run.
+const PREPARE: &str = "set -e; PATH=$PATH:/usr/sbin:/sbin; trap '' INT
 mkdir -p /run/netns /mnt
 mount -t tmpfs tmpfs /run/netns; mount -t tmpfs tmpfs /mnt
+[ ! -d /dev/shm ] || mount -t tmpfs tmpfs /dev/shm
 echo nameserver 127.0.0.1 >/mnt/resolv.conf
 [ ! -e /etc/resolv.conf ] || mount --bind /mnt/resolv.conf /etc/resolv.conf
 ip link set lo up

@@ -15,10 +15,13 @@ pub(crate) fn java(name: &str, home: &Path) -> Command {
             "-XX:+UseSerialGC",
             "-XX:TieredStopAtLevel=1",
             "-Djava.net.preferIPv4Stack=true",
+            // Otherwise a file in /tmp, which stays there when it is killed.
+            "-XX:-UsePerfData",
         ])
         // Dubbo 2.x starts no further without it; 3.x cannot read exceptions.
         .args(["--add-opens", "java.base/java.lang=ALL-UNNAMED"])
         .arg(format!("-Duser.home={}", home.display()))
+        .arg(format!("-Djava.io.tmpdir={}", home.display()))
         .arg("-Dorg.slf4j.simpleLogger.showDateTime=true")
         .arg("-cp")
         .arg(format!("{}:{}", home.display(), installed(name)))

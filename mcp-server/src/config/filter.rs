@@ -129,18 +129,6 @@ pub(super) fn check(installation: &Installation, ports: &Ports) -> Result<(), St
                 .to_owned(),
         );
     }
-    for (namespace, numbers) in observed {
-        let there = |(other, routed): (&Arc<str>, &BTreeSet<u16>)| {
-            let same = other == namespace || **other == *EVERYWHERE || **namespace == *EVERYWHERE;
-            same.then(|| numbers.intersection(routed).next().copied())
-                .flatten()
-        };
-        if let Some(port) = routed.iter().find_map(there) {
-            return Err(format!(
-                "observe: port {port} is in ports.http2 already; calls are either observed or routed"
-            ));
-        }
-    }
     Ok(())
 }
 

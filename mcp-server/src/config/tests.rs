@@ -200,11 +200,6 @@ fn a_mistake_is_reported_with_its_line_and_column() {
             "for all namespaces and for a again",
         ),
         (
-            "ports: {http2: [{ports: [20880], namespaces: [a]}]}\nfilter: {observe: [{ports: [20880], namespaces: [\"*\"]}]}\n",
-            "2:9:",
-            "filter.observe: port 20880 is in ports.http2 already; calls are either observed or routed",
-        ),
-        (
             "registries: [\"file:a\", \"file:a\"]\n",
             "1:24:",
             "registry file:a is listed twice",

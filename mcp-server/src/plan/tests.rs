@@ -659,7 +659,8 @@ fn a_step_says_what_to_write_with_all_that_stands_there() {
     for part in [
         "DUBBO_MESH: \"7\"",
         "`filter: {observe: [{ports: [20880], namespaces: [shop]}]}`",
-        "`ports: {http2: [{ports: [20880, 20881, 20882], namespaces: [shop]}]}`;",
+        "`ports: {http2: [{ports: [20880, 20881, 20882], namespaces: [shop]}]}`,",
+        "`filter: {options: {drain_ms: 65000, readonly_event: in_turn}}`",
     ] {
         assert!(steps.contains(part), "{part}\n{steps}");
     }
@@ -674,10 +675,27 @@ fn a_step_says_what_to_write_with_all_that_stands_there() {
     for written in [
         "ports: {http2: [{ports: [20880, 20881, 20882], namespaces: [shop]}]}\n",
         "filter: {observe: [{ports: [20880], namespaces: [shop]}]}\n",
+        // The port is observed still when it is routed.
+        "ports: {http2: [{ports: [20880], namespaces: [shop]}]}\nfilter: {observe: [{ports: [20880], namespaces: [shop]}]}\n",
         "ports: {http2: [{ports: [20880], namespaces: [\"*\"]}]}\n",
     ] {
         Config::from_text(written).unwrap();
     }
+    // What makes the way back free of loss is said before the switch, unless it is there.
+    let settled = "filter: {options: {drain_ms: 65000, readonly_event: in_turn}}\n";
+    let settled = Config::from_text(settled).unwrap();
+    let [ours, theirs] = [&config, &settled].map(|config| {
+        let steps = steps::steps(20880, &["shop".into()], &config.mesh);
+        let undo = steps::undo(20880, &["shop".into()], &config.mesh);
+        let says = |steps: &[String], words| steps.iter().position(|step| step.contains(words));
+        (
+            says(&steps, "Decide how connections will end"),
+            says(&steps, "Switch, "),
+            says(&undo, "up to a second"),
+        )
+    });
+    assert_eq!(ours, (Some(1), Some(3), Some(1)));
+    assert_eq!(theirs, (None, Some(2), None));
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! Ports that are switched, and the filter put in and taken out, while calls run.
 
-use support::{DubboVersion, isolated};
+use std::net::SocketAddr;
+
+use support::{Call, DubboVersion, WireConsumer, isolated};
 
 use super::super::becomes;
 use super::{Caller, DIALLED, Living, PASSED, ROUTED, assert_none_lost, meanwhile, rounds};
@@ -14,7 +16,16 @@ const BYPASS: &str = "
 ports: {http2: [{ports: [20880], namespaces: [shop]}]}
 filter: {options: {drain_ms: 4000}, bypass: [{ports: [20880], namespaces: [shop]}]}
 ";
+/// As BYPASS, when the port is switched back.
+const LEAVING: &str =
+    "filter: {options: {drain_ms: 4000}, bypass: [{ports: [20880], namespaces: [shop]}]}\n";
 const OBSERVE: &str = "filter: {observe: [{ports: [20880], namespaces: [shop]}]}\n";
+const OBSERVE_AND_ROUTE: &str = "
+ports: {http2: [{ports: [20880], namespaces: [shop]}]}
+filter: {options: {drain_ms: 8000}, observe: [{ports: [20880], namespaces: [shop]}]}
+";
+/// No connections are to be closed when the drain time is over.
+const NOTHING_DRAINS: &str = "listener_manager.total_filter_chains_draining: 0\n";
 
 async fn callers(mesh: &Living) -> Vec<Caller> {
     let mut callers = Vec::new();
@@ -47,22 +58,56 @@ async fn recovered(callers: &mut [Caller]) {
     }
 }
 
-/// The first step of a trial: calls pass as they did, and are counted.
+/// The first steps of a trial: calls pass as they did, and are counted; then the port is routed, and they
+/// still do.
 #[test]
 fn observed_calls_pass_as_they_did() {
     isolated(async || {
         let mut mesh = Living::start(OBSERVE).await;
         let mut calling = callers(&mesh).await;
         rounds(&mut calling, 5).await;
-        assert_none_lost(&calling);
         let counted = "dynamicmodulescustom.dubbo.requests.two_way";
         assert_eq!(mesh.stats([counted, ROUTED]).await, [15, 0]);
-        // What it would mean to end that: the listener of all that passes is another one.
+
+        // What passes is not touched by the routes, and who connects from now on is counted there.
+        let passing = wire(&mesh);
+        assert_eq!(greeted(&passing).await, Ok(20));
+        let [passed] = mesh.stats([PASSED]).await;
+        meanwhile(&mut calling, async {
+            mesh.configure(OBSERVE_AND_ROUTE).await;
+            mesh.page_has("/config_dump", "dubbo_sniff", true).await;
+        })
+        .await;
+        assert_none_lost(&calling);
+        let [before] = mesh.stats([counted]).await;
+        let routed = wire(&mesh);
+        assert_eq!(greeted(&routed).await, Ok(20));
+        rounds(&mut calling, 3).await;
+        assert_none_lost(&calling);
+        let now = [before + 10, 1, passed];
+        assert_eq!(mesh.stats([counted, ROUTED, PASSED]).await, now);
+        mesh.page_has("/stats", NOTHING_DRAINS, true).await;
+
+        // Another option for those who are routed closes their connections, and no others.
+        meanwhile(&mut calling, async {
+            let other = OBSERVE_AND_ROUTE.replace("8000", "7654");
+            mesh.configure(&other).await;
+            mesh.page_has("/config_dump", "7654", true).await;
+            mesh.page_has("/stats", NOTHING_DRAINS, true).await;
+        })
+        .await;
+        greeted(&routed).await.unwrap_err();
+        assert_eq!(greeted(&passing).await, Ok(20));
+        assert_none_lost(&calling);
+        assert_eq!(mesh.stats([PASSED]).await, [passed]);
+
+        // What it means to end that: not at once, but when the drain time is over, all that passes is closed.
         meanwhile(&mut calling, async {
             mesh.configure(TCP).await;
-            mesh.page_has("/config_dump", "dubbo_observe", false).await;
-            let draining = "listener_manager.total_filter_chains_draining: 0\n";
-            mesh.page_has("/stats", draining, true).await;
+            mesh.page_has("/stats", NOTHING_DRAINS, false).await;
+            assert_eq!(greeted(&passing).await, Ok(20));
+            mesh.page_has("/stats", NOTHING_DRAINS, true).await;
+            greeted(&passing).await.unwrap_err();
         })
         .await;
         assert_few_lost(&mut calling);
@@ -70,6 +115,17 @@ fn observed_calls_pass_as_they_did() {
         rounds(&mut calling, 3).await;
         assert_none_lost(&calling);
     });
+}
+
+/// Of whom it is known when its connection ends.
+fn wire(mesh: &Living) -> WireConsumer {
+    WireConsumer::connect_from(&mesh.pod, SocketAddr::from(([10, 77, 0, 2], 20880)))
+}
+
+/// The status of the answer.
+async fn greeted(consumer: &WireConsumer) -> Result<u8, String> {
+    let call = Call::new("com.acme.Greeter", "greet", "World");
+    consumer.call(&call).await.map(|answer| answer.status)
 }
 
 #[test]
@@ -105,7 +161,27 @@ fn a_port_is_switched_there_and_back_and_no_call_is_lost() {
         rounds(&mut calling, 3).await;
         let expected = [routed, dialled + 9];
         assert_eq!(mesh.stats([ROUTED, DIALLED]).await, expected);
-
         assert_none_lost(&calling);
+
+        // Out: connections without calls are closed when the drain time is over, and made anew: by 2.7 in the
+        // next call; the others fail some calls before.
+        let mut idle = calling.split_off(3);
+        mesh.configure(LEAVING).await;
+        mesh.page_has("/listeners", "0.0.0.0_20880", false).await;
+        mesh.page_has(
+            "/stats",
+            "listener_manager.total_listeners_draining: 0\n",
+            true,
+        )
+        .await;
+        let [passed] = mesh.stats([PASSED]).await;
+        rounds(&mut idle[1..2], 1).await;
+        assert_none_lost(&idle);
+        recovered(&mut idle).await;
+        rounds(&mut calling, 3).await;
+        assert_none_lost(&calling);
+        let [now] = mesh.stats([PASSED]).await;
+        assert!(now >= passed + 3, "{passed}, {now}");
+        assert_eq!(mesh.stats([ROUTED, DIALLED]).await, expected);
     });
 }

@@ -230,7 +230,7 @@ impl<'a> Patches<'a> {
                 ApplyTo::NetworkFilter,
                 ObjectTypes::Listener(listener),
                 Operation::InsertBefore,
-                self.network_filter("dubbo_observe", &self.installation.options),
+                self.network_filter("dubbo_observe", &self.installation.observer_options()),
             );
         }
     }
