@@ -138,6 +138,7 @@ impl AllowList {
                 ));
             }
             list.outline.add(spelled.as_bytes(), is_prefix);
+            list.outline.add(header.as_bytes(), is_prefix);
             entries.push(Entry {
                 spelled: spelled.into(),
                 header,
@@ -173,13 +174,10 @@ impl AllowList {
 
     /// Whether a header stands for an attachment of the list.
     pub(crate) fn admits(&self, header: &[u8]) -> bool {
-        self.exact
-            .iter()
-            .any(|entry| entry.header.as_bytes() == header)
-            || (self
-                .prefixes
-                .iter()
-                .any(|entry| header.starts_with(entry.header.as_bytes()))
+        let (mut exact, mut prefixes) = (self.exact.iter(), self.prefixes.iter());
+        (self.outline.admits_exact(header) && exact.any(|entry| entry.header.as_bytes() == header))
+            || (self.outline.admits_prefix(header)
+                && prefixes.any(|entry| header.starts_with(entry.header.as_bytes()))
                 && !is_denied(header))
     }
 

@@ -77,23 +77,42 @@ fn fields(list: &HeaderList, pseudo: usize) -> bool {
         !name.is_empty()
             && name
                 .iter()
-                .fold(true, |all, byte| all & is_name_byte(*byte))
+                .fold(true, |all, byte| all & IN_NAMES[usize::from(*byte)])
             && !CONNECTION_NAMES.contains(&name)
             && (name != b"te" || value == b"trailers")
     };
-    // Both look at all bytes, whatever comes: that is many at a time.
-    let stands = |value: &[u8]| {
-        let is_bad = |byte: u8| matches!(byte, 0 | b'\r' | b'\n');
-        !value.iter().fold(false, |any, byte| any | is_bad(*byte))
-    };
     list.iter()
         .enumerate()
-        .all(|(at, (name, value))| (at < pseudo || ordinary(name, value)) && stands(value))
+        .all(|(at, (name, value))| (at < pseudo || ordinary(name, value)) && may_stand(value))
 }
 
-/// Visible ASCII but upper case and the colon, which only a pseudo field begins with.
-const fn is_name_byte(byte: u8) -> bool {
-    matches!(byte, 0x21..=0x7e) && !byte.is_ascii_uppercase() && byte != b':'
+/// Which bytes stand in names: visible ASCII but upper case and the colon, which only a pseudo field
+/// begins with.
+static IN_NAMES: [bool; 256] = {
+    let mut all = [false; 256];
+    let mut byte = 0x21_u8;
+    while byte <= 0x7e {
+        all[byte as usize] = !byte.is_ascii_uppercase() && byte != b':';
+        byte += 1;
+    }
+    all
+};
+
+/// Whether a value has no NUL, CR and LF in it. Eight bytes at a time: all values of all heads are
+/// looked at.
+fn may_stand(value: &[u8]) -> bool {
+    const ONES: u64 = u64::from_ne_bytes([1; 8]);
+    const HIGH: u64 = u64::from_ne_bytes([0x80; 8]);
+    const CR: u64 = u64::from_ne_bytes([b'\r'; 8]);
+    const LF: u64 = u64::from_ne_bytes([b'\n'; 8]);
+    // Not 0 if a byte of the word is.
+    let zero = |word: u64| word.wrapping_sub(ONES) & !word & HIGH;
+    let (words, rest) = value.as_chunks::<8>();
+    let bad = words.iter().fold(0, |bad, word| {
+        let word = u64::from_ne_bytes(*word);
+        bad | zero(word) | zero(word ^ CR) | zero(word ^ LF)
+    });
+    bad == 0 && !rest.iter().any(|b| matches!(b, 0 | b'\r' | b'\n'))
 }
 
 #[cfg(test)]
@@ -151,5 +170,22 @@ mod tests {
         }
         assert!(trailers(&list("grpc-status=0")));
         assert!(!trailers(&list(":status=200")));
+    }
+
+    #[test]
+    fn bytes_that_no_value_has_are_found_wherever_they_are() {
+        for len in 0..20 {
+            for at in 0..len {
+                for byte in 0..=255 {
+                    // Neighbours that a word's arithmetic could mistake.
+                    for around in [b'x', 1, 0x80, 0xff, 0x0b, 0x0e] {
+                        let mut value = vec![around; len];
+                        value[at] = byte;
+                        let expected = !matches!(byte, 0 | b'\r' | b'\n');
+                        assert_eq!(may_stand(&value), expected, "{value:?}");
+                    }
+                }
+            }
+        }
     }
 }
