@@ -25,6 +25,7 @@
 //!
 //! Errors panic: a server that does not start is a failed test.
 
+mod built;
 mod certificates;
 mod consumer;
 mod dubbo;
