@@ -33,6 +33,8 @@ use crate::stage::Stage;
 const MISSED: u8 = 1;
 /// It could not run.
 const BROKEN: u8 = 2;
+/// The same, as the inner process says it: what could not even start it ends with 1.
+const MISSED_INSIDE: u8 = 3;
 /// As of a shell command that Ctrl-C ended.
 const INTERRUPTED: u8 = 130;
 
@@ -79,7 +81,8 @@ async fn outside(unattended: bool) -> u8 {
     };
     let logs = format!("the logs are in {}/<server>/log", dir.display());
     match code {
-        0 | MISSED => end(code, &format!("everything has ended; {logs}")),
+        0 => end(code, &format!("everything has ended; {logs}")),
+        MISSED_INSIDE => end(MISSED, &format!("everything has ended; {logs}")),
         INTERRUPTED => end(
             code,
             &format!("interrupted, and everything has ended; {logs}"),
@@ -143,5 +146,5 @@ async fn shown(unattended: bool) -> u8 {
         false => format!("NOT AS EXPECTED:\n  {}", missed.join("\n  ")),
     });
     play.go_on().await;
-    if missed.is_empty() { 0 } else { MISSED }
+    if missed.is_empty() { 0 } else { MISSED_INSIDE }
 }

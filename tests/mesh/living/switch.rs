@@ -92,7 +92,7 @@ fn observed_calls_pass_as_they_did() {
         meanwhile(&mut calling, async {
             let other = OBSERVE_AND_ROUTE.replace("8000", "7654");
             mesh.configure(&other).await;
-            mesh.page_has("/config_dump", "7654", true).await;
+            mesh.page_has("/stats", NOTHING_DRAINS, false).await;
             mesh.page_has("/stats", NOTHING_DRAINS, true).await;
         })
         .await;
