@@ -16,6 +16,9 @@ pub const METADATA_KEY: &str = "DUBBO_MESH";
 /// The filter's option for how long a call waits for a cluster.
 const HOLD: &str = "hold_ms";
 
+/// The filter's option to set the authority of requests that come as HTTP/2.
+pub const AUTHORITY: &str = "authority_for_http2";
+
 /// All namespaces.
 pub const EVERYWHERE: &str = "*";
 
@@ -41,6 +44,9 @@ pub struct Installation {
     /// Ports and namespaces of callers whose translated calls go to where their SDK has dialled: the
     /// way out of http2 mode, on which connections that are open lose nothing.
     pub bypassed: Reach,
+    /// Ports of Triple and gRPC, which no Dubbo2 is on, and namespaces of callers: requests there get
+    /// the name of their service for an authority, and nothing else changes.
+    pub triple: Reach,
 }
 
 /// Port numbers by namespace, [`EVERYWHERE`] for all.
@@ -81,6 +87,13 @@ impl Installation {
         options
     }
 
+    /// The options where nothing but Triple and gRPC is.
+    pub fn triple_options(&self) -> Map<String, Value> {
+        let mut options = self.options.clone();
+        options.insert(AUTHORITY.into(), Value::Bool(true));
+        options
+    }
+
     /// Whether calls wait for clusters that routes name already, or still.
     pub fn holds(&self) -> bool {
         self.options.get(HOLD).and_then(Value::as_f64) != Some(0.0)
@@ -110,6 +123,7 @@ impl Default for Installation {
             providers: Reach::new(),
             observed: Reach::new(),
             bypassed: Reach::new(),
+            triple: Reach::new(),
         }
     }
 }

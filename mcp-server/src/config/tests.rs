@@ -369,6 +369,7 @@ fn the_filter_is_installed_as_it_is_configured() {
   providers: [{ports: [20880-20881], namespaces: [pay]}]
   observe: [{ports: [20890], namespaces: ['*']}]
   bypass: [{ports: [20881], namespaces: [shop]}]
+  triple: [{ports: [50051], namespaces: [shop]}]
 ";
     let options = serde_json::json!({"attachments": ["region", "gray-*"]});
     let expected = Installation {
@@ -381,6 +382,18 @@ fn the_filter_is_installed_as_it_is_configured() {
         providers: [("pay".into(), [20880, 20881].into())].into(),
         observed: [("*".into(), [20890].into())].into(),
         bypassed: [("shop".into(), [20881].into())].into(),
+        triple: [("shop".into(), [50051].into())].into(),
     };
     assert_eq!(read(text).mesh.installation, Some(expected));
+}
+
+#[test]
+fn the_authority_of_triple_is_set_where_no_dubbo_is() {
+    let text = "filter: {options: {authority_for_http2: true}}";
+    assert!(error(text).contains("under `triple`"), "{}", error(text));
+    let text = "ports: {http2: [{ports: [20880], namespaces: ['*']}]}
+filter: {triple: [{ports: [20880], namespaces: [shop]}]}
+";
+    let said = error(text);
+    assert!(said.contains("port 20880 is in ports.http2"), "{said}");
 }

@@ -1,4 +1,5 @@
-//! Which services a pod's sidecar knows: Istio's Sidecar.
+//! Which services a pod's sidecar knows: Istio's Sidecar, and a ServiceEntry of the operator's for a host
+//! that is ours too.
 
 use support::isolated;
 
@@ -77,6 +78,47 @@ fn a_sidecar_resource_limits_the_services_that_calls_are_routed_to() {
             .envoy
             .stat("cluster.PassthroughCluster;.upstream_cx_total");
         assert_eq!(passed.await, Ok(2));
+        assert_eq!(complaints(&stage.control.istiod), [""; 0]);
+    });
+}
+
+/// Of hosts of ours, with another provider: in the namespace of the callers, and in somebody else's.
+const OWN: &str = "
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {name: here, namespace: shop}
+spec:
+  hosts: [com.acme.here.dubbo]
+  location: MESH_INTERNAL
+  resolution: STATIC
+  ports: [{number: 20880, name: http2, protocol: HTTP2}]
+  endpoints: [{address: 10.77.0.102}]
+---
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {name: there, namespace: others, creationTimestamp: 2026-01-01T00:00:00Z}
+spec:
+  hosts: [com.acme.there.dubbo]
+  location: MESH_INTERNAL
+  resolution: STATIC
+  ports: [{number: 20880, name: http2, protocol: HTTP2}]
+  endpoints: [{address: 10.77.0.102}]
+";
+
+/// Theirs stands: that of the callers' namespace in any case, and any other one, since it is older.
+#[test]
+fn a_service_entry_of_the_operators_is_before_ours() {
+    isolated(async || {
+        let services: &[Registered<'_>] = &[("here", &["a"]), ("there", &["a"]), ("ours", &["a"])];
+        let stage = Stage::start(services, OWN, "").await;
+        let caller = Caller::start("caller", 1).await;
+        let consumer = caller.consumer("a");
+        for (service, provider) in [("here", "b"), ("there", "b"), ("ours", "a")] {
+            let greeted = consumer.tally(4, &call(service, "greet", "")).await;
+            assert_eq!(greeted, tally(&[(provider, 4)]), "{service}");
+            let calls = carried(&caller.envoy, &cluster(service), "rq_total").await;
+            assert_eq!(calls, 4, "{service}");
+        }
         assert_eq!(complaints(&stage.control.istiod), [""; 0]);
     });
 }
