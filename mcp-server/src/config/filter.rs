@@ -14,9 +14,6 @@ use serde_json::{Map, Value};
 
 use super::{Namespace, check_export_to};
 
-/// The option that has Triple routed by its service too.
-const AUTHORITY: &str = "authority_for_http2";
-
 /// The section, as it is read.
 #[derive(Debug, Deserialize)]
 #[serde(try_from = "Fields")]
@@ -80,8 +77,10 @@ fn check_options(installation: &Installation) -> Result<(), String> {
         ));
     }
     let text = |options: Map<String, Value>| Value::Object(options).to_string();
-    Options::parse(text(installation.options.clone()).as_bytes())?;
-    Options::parse_for_provider(text(installation.provider_options().clone()).as_bytes())?;
+    let described = |error: ConfigError| error.to_string();
+    Options::parse(text(installation.options.clone()).as_bytes()).map_err(described)?;
+    Options::parse_for_provider(text(installation.provider_options().clone()).as_bytes())
+        .map_err(described)?;
     Ok(())
 }
 

@@ -165,7 +165,7 @@ fn a_mistake_is_reported_with_its_line_and_column() {
         (
             "filter: {options: {authority_for_http2: true}}\n",
             "1:9:",
-            "for configurations of your own",
+            "under `triple`",
         ),
         ("filter: {metadata: \"a b\"}\n", "1:9:", "proxy's metadata"),
         (
