@@ -5,7 +5,7 @@ use support::isolated;
 
 use super::super::complaints;
 use super::super::traffic::carried;
-use super::{Caller, Registered, Stage, call, cluster, tally};
+use super::{Caller, Registered, Stage, address, call, cluster, host, tally};
 
 const SERVICES: &[Registered<'static>] = &[("known", &["a"]), ("other", &["a", "b"])];
 const ORIGINAL: &str = "dubbo-original-dst";
@@ -82,38 +82,43 @@ fn a_sidecar_resource_limits_the_services_that_calls_are_routed_to() {
     });
 }
 
-/// Of hosts of ours, with another provider: in the namespace of the callers, and in somebody else's.
-const OWN: &str = "
+/// A ServiceEntry for a host of ours, with another provider.
+fn own(service: &str, namespace: &str, export_to: &str) -> String {
+    format!(
+        "---
 apiVersion: networking.istio.io/v1
 kind: ServiceEntry
-metadata: {name: here, namespace: shop}
+metadata: {{name: {service}, namespace: {namespace}, creationTimestamp: 2026-01-01T00:00:00Z}}
 spec:
-  hosts: [com.acme.here.dubbo]
+  hosts: [{}]
   location: MESH_INTERNAL
   resolution: STATIC
-  ports: [{number: 20880, name: http2, protocol: HTTP2}]
-  endpoints: [{address: 10.77.0.102}]
----
-apiVersion: networking.istio.io/v1
-kind: ServiceEntry
-metadata: {name: there, namespace: others, creationTimestamp: 2026-01-01T00:00:00Z}
-spec:
-  hosts: [com.acme.there.dubbo]
-  location: MESH_INTERNAL
-  resolution: STATIC
-  ports: [{number: 20880, name: http2, protocol: HTTP2}]
-  endpoints: [{address: 10.77.0.102}]
-";
+  ports: [{{number: 20880, name: http2, protocol: HTTP2}}]
+  endpoints: [{{address: {}}}]
+  exportTo: [{export_to}]
+",
+        host(service),
+        address("b")
+    )
+}
 
-/// Theirs stands: that of the callers' namespace in any case, and any other one, since it is older.
+/// Who is asked first: what is in the callers' namespace; of the rest, what is exported to it by name, as
+/// ours is; of that the oldest. What is exported to all comes last, however old.
 #[test]
-fn a_service_entry_of_the_operators_is_before_ours() {
+fn a_service_entry_of_the_operators_is_before_ours_where_it_is_nearer_or_older() {
     isolated(async || {
-        let services: &[Registered<'_>] = &[("here", &["a"]), ("there", &["a"]), ("ours", &["a"])];
-        let stage = Stage::start(services, OWN, "").await;
+        let services = ["here", "there", "public", "ours"];
+        let resources = [
+            own("here", "shop", "\"*\""),
+            own("there", "others", "shop"),
+            own("public", "others", "\"*\""),
+        ];
+        let registered = services.map(|service| (service, &["a"][..]));
+        let stage = Stage::start(&registered, &resources.concat(), "").await;
         let caller = Caller::start("caller", 1).await;
         let consumer = caller.consumer("a");
-        for (service, provider) in [("here", "b"), ("there", "b"), ("ours", "a")] {
+        let answered = [("here", "b"), ("there", "b"), ("public", "a"), ("ours", "a")];
+        for (service, provider) in answered {
             let greeted = consumer.tally(4, &call(service, "greet", "")).await;
             assert_eq!(greeted, tally(&[(provider, 4)]), "{service}");
             let calls = carried(&caller.envoy, &cluster(service), "rq_total").await;
