@@ -94,6 +94,11 @@ impl Installation {
         options
     }
 
+    /// Whether Triple and gRPC on this port get the name of their service, for some namespace.
+    pub fn names(&self, port: u16) -> bool {
+        self.triple.values().any(|ports| ports.contains(&port))
+    }
+
     /// Whether calls wait for clusters that routes name already, or still.
     pub fn holds(&self) -> bool {
         self.options.get(HOLD).and_then(Value::as_f64) != Some(0.0)

@@ -132,14 +132,23 @@ pub(super) fn check(installation: &Installation, ports: &Ports) -> Result<(), St
                 .to_owned(),
         );
     }
-    if let Some(port) = shared(observed, &routed) {
-        return Err(format!(
-            "observe: port {port} is in ports.http2 already; calls are either observed or routed"
-        ));
+    for (namespace, numbers) in observed {
+        let there = |(other, routed): (&Arc<str>, &BTreeSet<u16>)| {
+            let same = other == namespace || **other == *EVERYWHERE || **namespace == *EVERYWHERE;
+            same.then(|| numbers.intersection(routed).next().copied())
+                .flatten()
+        };
+        if let Some(port) = routed.iter().find_map(there) {
+            return Err(format!(
+                "observe: port {port} is in ports.http2 already; calls are either observed or routed"
+            ));
+        }
     }
-    if let Some(port) = shared(&installation.triple, &routed) {
+    let dubbo: BTreeSet<u16> = routed.values().flatten().copied().collect();
+    let mut triple = installation.triple.values().flatten();
+    if let Some(port) = triple.find(|port| dubbo.contains(port)) {
         return Err(format!(
-            "triple: port {port} is in ports.http2 already, whose clusters take Dubbo alone"
+            "triple: port {port} is in ports.http2, and so Dubbo's alone"
         ));
     }
     Ok(())
@@ -168,15 +177,4 @@ fn check_root(installation: &Installation, routed: &Reach) -> Result<(), String>
             }
         )),
     }
-}
-
-/// A port that both have, for one namespace.
-fn shared(reach: &Reach, routed: &Reach) -> Option<u16> {
-    reach.iter().find_map(|(namespace, numbers)| {
-        routed.iter().find_map(|(other, routed)| {
-            let same = other == namespace || **other == *EVERYWHERE || **namespace == *EVERYWHERE;
-            same.then(|| numbers.intersection(routed).next().copied())
-                .flatten()
-        })
-    })
 }

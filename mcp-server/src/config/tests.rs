@@ -391,9 +391,13 @@ fn the_filter_is_installed_as_it_is_configured() {
 fn the_authority_of_triple_is_set_where_no_dubbo_is() {
     let text = "filter: {options: {authority_for_http2: true}}";
     assert!(error(text).contains("under `triple`"), "{}", error(text));
-    let text = "ports: {http2: [{ports: [20880], namespaces: ['*']}]}
+    // Whoever calls there: no provider of Triple is published on such a port.
+    let text = "ports: {http2: [{ports: [20880], namespaces: [pay]}]}
 filter: {triple: [{ports: [20880], namespaces: [shop]}]}
 ";
     let said = error(text);
-    assert!(said.contains("port 20880 is in ports.http2"), "{said}");
+    assert!(
+        said.contains("filter.triple: port 20880 is in ports.http2, and so Dubbo's alone"),
+        "{said}"
+    );
 }

@@ -51,9 +51,13 @@ fn changes(port: u16, namespaces: &[Arc<str>], mesh: &Mesh) -> Vec<String> {
         Some(_) => "",
         None => ", and `filter: {}` where nothing else is left in that section",
     };
+    let off = match &mesh.installation {
+        Some(there) if there.names(port) => "`filter.observe` and `filter.triple`",
+        _ => "`filter.observe`",
+    };
     let after = mesh.ports.clone().with_http2([port], namespaces);
     steps.push(format!(
-        "Switch: take the port off `filter.observe` and write `ports: {{http2: {}}}`{filter}; \
+        "Switch: take the port off {off} and write `ports: {{http2: {}}}`{filter}; \
          `dubbo-mesh check`, and start `dubbo-mesh serve` anew.",
         lists(&after)
     ));

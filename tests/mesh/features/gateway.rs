@@ -76,18 +76,22 @@ fn an_http_route_decides_as_a_virtual_service_does() {
             Ok(consumer.call("routed", "list", "").await.text)
         })
         .await;
-        routed(&consumer, &stage).await;
-        let late = consumer.call("routed", "ignore", "a").await;
-        assert_eq!(late.status, 31, "{late:?}");
-        for service in ["routed", "other"] {
-            let calls = carried(&caller.envoy, &cluster(service), "rq_total").await;
-            assert!(calls > 0, "{service}");
-        }
+        let before = calls(&caller).await;
+        let [to_routed, to_other] = routed(&consumer, &stage).await;
+        let expected = [before[0] + to_routed, before[1] + to_other];
+        assert_eq!(calls(&caller).await, expected);
         assert_eq!(complaints(&stage.control.istiod), [""; 0]);
     });
 }
 
-async fn routed(consumer: &Consumer, stage: &Stage) {
+/// What the clusters of the two services have carried.
+async fn calls(caller: &Caller) -> [u64; 2] {
+    let total = async |service| carried(&caller.envoy, &cluster(service), "rq_total").await;
+    [total("routed").await, total("other").await]
+}
+
+/// A call for each rule; how many were to go to the clusters of the two services.
+async fn routed(consumer: &Consumer, stage: &Stage) -> [u64; 2] {
     let gray = call("routed", "greet", "").with("region", "gray");
     assert_eq!(consumer.make(&gray).await.text, "b");
     assert_eq!(consumer.call("routed", "greet", "").await.text, "a");
@@ -98,7 +102,10 @@ async fn routed(consumer: &Consumer, stage: &Stage) {
     let frame = stage.seen("a", "routed").pop().unwrap();
     assert_eq!(attachment(&frame, "region").as_deref(), Some("blue"));
     assert_eq!(attachment(&frame, "case"), None);
+    let late = consumer.call("routed", "ignore", "a").await;
+    assert_eq!(late.status, 31, "{late:?}");
     // A fifth, give or take five times the standard deviation.
     let spread = consumer.tally(200, &call("routed", "spread", "")).await;
     assert!((12..=68).contains(&spread["b"]), "{spread:?}");
+    [3 + spread["a"] as u64, 1 + spread["b"] as u64]
 }

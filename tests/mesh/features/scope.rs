@@ -117,7 +117,12 @@ fn a_service_entry_of_the_operators_is_before_ours_where_it_is_nearer_or_older()
         let stage = Stage::start(&registered, &resources.concat(), "").await;
         let caller = Caller::start("caller", 1).await;
         let consumer = caller.consumer("a");
-        let answered = [("here", "b"), ("there", "b"), ("public", "a"), ("ours", "a")];
+        let answered = [
+            ("here", "b"),
+            ("there", "b"),
+            ("public", "a"),
+            ("ours", "a"),
+        ];
         for (service, provider) in answered {
             let greeted = consumer.tally(4, &call(service, "greet", "")).await;
             assert_eq!(greeted, tally(&[(provider, 4)]), "{service}");
