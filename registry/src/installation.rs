@@ -18,6 +18,9 @@ const HOLD: &str = "hold_ms";
 /// Its options for how much it holds.
 const LIMITS: &str = "limits";
 
+/// The filter's option to set the authority of requests that come as HTTP/2.
+pub const AUTHORITY: &str = "authority_for_http2";
+
 /// All namespaces.
 pub const EVERYWHERE: &str = "*";
 
@@ -44,6 +47,9 @@ pub struct Installation {
     /// Ports and namespaces of callers whose translated calls go to where their SDK has dialled: the
     /// way out of http2 mode, on which connections that are open lose nothing.
     pub bypassed: Reach,
+    /// Ports of Triple and gRPC, which no Dubbo2 is on, and namespaces of callers: requests there get
+    /// the name of their service for an authority, and nothing else changes.
+    pub triple: Reach,
 }
 
 /// Port numbers by namespace, [`EVERYWHERE`] for all.
@@ -82,6 +88,18 @@ impl Installation {
             .entry("readonly_event")
             .or_insert(Value::Bool(false));
         options
+    }
+
+    /// The options where nothing but Triple and gRPC is.
+    pub fn triple_options(&self) -> Map<String, Value> {
+        let mut options = self.options.clone();
+        options.insert(AUTHORITY.into(), Value::Bool(true));
+        options
+    }
+
+    /// Whether Triple and gRPC on this port get the name of their service, for some namespace.
+    pub fn names(&self, port: u16) -> bool {
+        self.triple.values().any(|ports| ports.contains(&port))
     }
 
     /// Whether calls wait for clusters that routes name already, or still.
@@ -123,6 +141,7 @@ impl Default for Installation {
             providers: Reach::new(),
             observed: Reach::new(),
             bypassed: Reach::new(),
+            triple: Reach::new(),
         }
     }
 }

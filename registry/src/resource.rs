@@ -35,8 +35,8 @@ use crate::proto::{
 pub use refusal::{Reason, Refusal};
 
 /// When every resource of ours was made, so to speak: 2200-01-01. One constant, so that replicas
-/// agree; far in the future, since of two objects in conflict istiod keeps the older one, and that
-/// shall be the user's own.
+/// agree; far in the future, since of two objects in conflict that are exported alike istiod keeps the
+/// older one, and that shall be the user's own.
 const CREATED: Timestamp = Timestamp {
     seconds: 7_258_118_400,
     nanos: 0,

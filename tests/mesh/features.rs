@@ -9,9 +9,15 @@
 mod applications;
 mod balance;
 mod collector;
+mod gateway;
+mod guards;
+mod judges;
+mod metrics;
 mod policy;
 mod routes;
 mod scope;
+mod traces;
+mod triple;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -187,6 +193,38 @@ fn methods(name: &'static str) -> Methods {
     })
 }
 
+/// Dubbo on 20880, by host; where providers are; and what routes may ask for.
+const CONFIG: &str = "
+ports: {http2: [{ports: [20880], namespaces: [shop]}]}
+workloads:
+- {cidrs: [10.77.0.103], locality: near/z1}
+- {cidrs: [10.77.0.104], locality: far/z2}
+filter: {options: {attachments: [region, case]}}
+";
+
+/// What differs from the plainest mesh.
+struct Settings<'a> {
+    /// Our own configuration.
+    config: &'a str,
+    /// What istiod reads beside ours.
+    resources: &'a str,
+    /// Lines of its mesh configuration.
+    mesh: &'a str,
+    /// What it finds in Kubernetes; with anything there it reads the Gateway API too.
+    objects: Vec<Value>,
+}
+
+impl Default for Settings<'_> {
+    fn default() -> Self {
+        Self {
+            config: CONFIG,
+            resources: "",
+            mesh: "",
+            objects: Vec::new(),
+        }
+    }
+}
+
 /// What makes the sidecars' configuration.
 struct Control {
     istiod: Istiod,
@@ -194,25 +232,20 @@ struct Control {
 }
 
 impl Control {
-    /// Of a registry, with resources that istiod reads beside ours, and lines of its mesh configuration.
-    async fn start(registry: &str, resources: &str, mesh: &str) -> Self {
+    /// Of a registry.
+    async fn start(registry: &str, settings: Settings<'_>) -> Self {
         let config = work_dir().join("config.yaml");
-        let text = "
-ports: {http2: [{ports: [20880], namespaces: [shop]}]}
-workloads:
-- {cidrs: [10.77.0.103], locality: near/z1}
-- {cidrs: [10.77.0.104], locality: far/z2}
-filter: {options: {attachments: [region, case]}}
-";
-        fs::write(&config, text).unwrap();
+        fs::write(&config, settings.config).unwrap();
         let config = config.to_str().unwrap();
         let dubbo_mesh = serve(&["--registry", registry, "--config", config]).await;
         let own = work_dir().join("resources");
         fs::create_dir(&own).unwrap();
-        fs::write(own.join("own.yaml"), resources).unwrap();
+        fs::write(own.join("own.yaml"), settings.resources).unwrap();
+        let gateways = (!settings.objects.is_empty()).to_string();
         let istiod = IstiodSettings::new(&[SOURCE, &format!("fs://{}", own.display())])
-            .mesh(mesh)
-            .kubernetes(without_certificates())
+            .mesh(settings.mesh)
+            .environment("PILOT_ENABLE_GATEWAY_API", &gateways)
+            .kubernetes([without_certificates(), settings.objects].concat())
             .start()
             .await;
         Self {
@@ -231,6 +264,15 @@ struct Stage {
 
 impl Stage {
     async fn start(services: &[Registered<'_>], resources: &str, mesh: &str) -> Self {
+        let settings = Settings {
+            resources,
+            mesh,
+            ..Settings::default()
+        };
+        Self::with(services, settings).await
+    }
+
+    async fn with(services: &[Registered<'_>], settings: Settings<'_>) -> Self {
         // The first of them makes the bridge that the providers' addresses are on.
         drop(Namespace::new("bridge", 250));
         let mut providers = BTreeMap::new();
@@ -245,8 +287,7 @@ impl Stage {
         }
         let registry = work_dir().join("providers.yaml");
         fs::write(&registry, urls(services)).unwrap();
-        let control =
-            Control::start(&format!("file:{}", registry.display()), resources, mesh).await;
+        let control = Control::start(&format!("file:{}", registry.display()), settings).await;
         Self {
             providers,
             registry,

@@ -177,7 +177,7 @@ impl Pod {
     }
 
     /// An application in this pod that finds its providers in the registry.
-    async fn calling(&self, version: DubboVersion) -> Consumer {
+    pub(super) async fn calling(&self, version: DubboVersion) -> Consumer {
         ConsumerSettings::new(version, registry(), "com.acme.Greeter")
             .inside(&self.network)
             .start()

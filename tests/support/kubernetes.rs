@@ -30,6 +30,7 @@ const KINDS: &[(&str, &str)] = &[
     ("customresourcedefinitions", "CustomResourceDefinition"),
     ("deployments", "Deployment"),
     ("endpointslices", "EndpointSlice"),
+    ("httproutes", "HTTPRoute"),
     ("ingressclasses", "IngressClass"),
     ("ingresses", "Ingress"),
     ("leases", "Lease"),
@@ -43,6 +44,7 @@ const KINDS: &[(&str, &str)] = &[
     ("pods", "Pod"),
     ("secrets", "Secret"),
     ("serviceaccounts", "ServiceAccount"),
+    ("serviceentries", "ServiceEntry"),
     ("services", "Service"),
     (
         "validatingwebhookconfigurations",

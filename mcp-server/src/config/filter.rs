@@ -4,16 +4,15 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use dubbo_proxy_filter::config::{Config as Options, ConfigError};
-use dubbo_registry::installation::{ClusterMatch, EVERYWHERE, Installation, Reach, Upstream};
+use dubbo_registry::installation::{
+    AUTHORITY, ClusterMatch, EVERYWHERE, Installation, Reach, Upstream,
+};
 use dubbo_registry::ports::{PortList, Ports};
 use dubbo_registry::resource::validate::is_label_value;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::{Namespace, check_export_to};
-
-/// The option that has Triple routed by its service too.
-const AUTHORITY: &str = "authority_for_http2";
 
 /// The section, as it is read.
 #[derive(Debug, Deserialize)]
@@ -32,6 +31,7 @@ struct Fields {
     providers: Vec<PortList>,
     observe: Vec<PortList>,
     bypass: Vec<PortList>,
+    triple: Vec<PortList>,
 }
 
 impl TryFrom<Fields> for Written {
@@ -57,27 +57,30 @@ impl TryFrom<Fields> for Written {
             providers: reach(&fields.providers).map_err(|error| format!("providers: {error}"))?,
             observed: reach(&fields.observe).map_err(|error| format!("observe: {error}"))?,
             bypassed: reach(&fields.bypass).map_err(|error| format!("bypass: {error}"))?,
+            triple: reach(&fields.triple).map_err(|error| format!("triple: {error}"))?,
         };
         check_options(&installation).map_err(|error| format!("options: {error}"))?;
-        if installation.options.get(AUTHORITY) == Some(&Value::Bool(true)) {
-            return Err(format!(
-                "options: {AUTHORITY}: clusters of the http2 ports speak Dubbo, so Triple that is routed to \
-                 them would fail; the option is for configurations of your own"
-            ));
-        }
         Ok(Self(installation))
     }
 }
 
 /// Envoy refuses a listener whose filter does not take its options, and a new pod without it is never
 /// ready: so the filter's own reader has a look at them first.
-fn check_options(installation: &Installation) -> Result<(), ConfigError> {
+fn check_options(installation: &Installation) -> Result<(), String> {
     if installation.options.is_empty() {
         return Ok(());
     }
+    // Where Dubbo is, clusters take nothing else, and a request that is routed there is lost.
+    if installation.options.contains_key(AUTHORITY) {
+        return Err(format!(
+            "{AUTHORITY}: list the ports of Triple and gRPC under `triple`, which sets it for them alone"
+        ));
+    }
     let text = |options: Map<String, Value>| Value::Object(options).to_string();
-    Options::parse(text(installation.options.clone()).as_bytes())?;
-    Options::parse_for_provider(text(installation.provider_options().clone()).as_bytes())?;
+    let described = |error: ConfigError| error.to_string();
+    Options::parse(text(installation.options.clone()).as_bytes()).map_err(described)?;
+    Options::parse_for_provider(text(installation.provider_options().clone()).as_bytes())
+        .map_err(described)?;
     Ok(())
 }
 
@@ -129,6 +132,13 @@ pub(super) fn check(installation: &Installation, ports: &Ports) -> Result<(), St
                 .to_owned(),
         );
     }
+    let dubbo: BTreeSet<u16> = routed.values().flatten().copied().collect();
+    let mut triple = installation.triple.values().flatten();
+    if let Some(port) = triple.find(|port| dubbo.contains(port)) {
+        return Err(format!(
+            "triple: port {port} is in ports.http2, and so Dubbo's alone"
+        ));
+    }
     Ok(())
 }
 
@@ -140,6 +150,7 @@ fn check_root(installation: &Installation, routed: &Reach) -> Result<(), String>
         ("providers", &installation.providers),
         ("observe", &installation.observed),
         ("bypass", &installation.bypassed),
+        ("triple", &installation.triple),
         ("rootNamespace", routed),
     ];
     match lists.iter().find(|(_, reach)| reach.contains_key(root)) {

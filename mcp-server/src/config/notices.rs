@@ -58,6 +58,7 @@ fn of_filter(installation: &Installation, ports: &Ports) -> Vec<String> {
         ("bypass", &installation.bypassed),
         ("observe", &installation.observed),
         ("providers", &installation.providers),
+        ("triple", &installation.triple),
     ];
     for (list, reach) in lists {
         let numbers: BTreeSet<u16> = reach.values().flatten().copied().collect();
@@ -66,19 +67,36 @@ fn of_filter(installation: &Installation, ports: &Ports) -> Vec<String> {
             .filter_map(|port| ports.check(port).err());
         notices.extend(refused.map(|refused| format!("filter.{list}: {refused}")));
     }
-    for (namespace, numbers) in &installation.observed {
-        let twice = installation.bypassed.get(namespace);
-        notices.extend(
-            twice
-                .into_iter()
-                .flatten()
-                .filter(|port| numbers.contains(port))
-                .map(|port| {
-                    format!("filter.observe: port {port} is in filter.bypass for {namespace} too")
-                }),
-        );
-    }
+    let (observed, triple) = (&installation.observed, &installation.triple);
+    let bypassed = both(observed, &installation.bypassed).map(|(namespace, port)| {
+        format!("filter.observe: port {port} is in filter.bypass for {namespace} too")
+    });
+    notices.extend(bypassed);
+    let uncounted = both(triple, observed).map(|(namespace, port)| {
+        format!(
+            "filter.triple: port {port} is in filter.observe for {namespace} too; HTTP/2 that the mesh \
+             knows is not counted there"
+        )
+    });
+    notices.extend(uncounted);
+    // Whoever lists it: these are the namespaces of callers, and those of providers.
+    let provided: BTreeSet<u16> = installation.providers.values().flatten().copied().collect();
+    let named: BTreeSet<u16> = triple.values().flatten().copied().collect();
+    notices.extend(named.intersection(&provided).map(|port| {
+        format!(
+            "filter.triple: port {port} is in filter.providers too; a provider's half takes Dubbo alone and \
+             answers Triple with 415"
+        )
+    }));
     notices
+}
+
+/// The ports that both lists have for one namespace.
+fn both<'a>(one: &'a Reach, other: &'a Reach) -> impl Iterator<Item = (&'a Arc<str>, u16)> {
+    one.iter().flat_map(move |(namespace, numbers)| {
+        let others = other.get(namespace).into_iter().flatten();
+        others.filter_map(move |port| numbers.contains(port).then_some((namespace, *port)))
+    })
 }
 
 /// Who is routed instead, if `namespace` is not.

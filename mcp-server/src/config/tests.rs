@@ -165,7 +165,7 @@ fn a_mistake_is_reported_with_its_line_and_column() {
         (
             "filter: {options: {authority_for_http2: true}}\n",
             "1:9:",
-            "for configurations of your own",
+            "under `triple`",
         ),
         ("filter: {metadata: \"a b\"}\n", "1:9:", "proxy's metadata"),
         (
@@ -364,6 +364,7 @@ fn the_filter_is_installed_as_it_is_configured() {
   providers: [{ports: [20880-20881], namespaces: [pay]}]
   observe: [{ports: [20890], namespaces: ['*']}]
   bypass: [{ports: [20881], namespaces: [shop]}]
+  triple: [{ports: [50051], namespaces: [shop]}]
 ";
     let options = serde_json::json!({"attachments": ["region", "gray-*"]});
     let expected = Installation {
@@ -376,6 +377,22 @@ fn the_filter_is_installed_as_it_is_configured() {
         providers: [("pay".into(), [20880, 20881].into())].into(),
         observed: [("*".into(), [20890].into())].into(),
         bypassed: [("shop".into(), [20881].into())].into(),
+        triple: [("shop".into(), [50051].into())].into(),
     };
     assert_eq!(read(text).mesh.installation, Some(expected));
+}
+
+#[test]
+fn the_authority_of_triple_is_set_where_no_dubbo_is() {
+    let text = "filter: {options: {authority_for_http2: true}}";
+    assert!(error(text).contains("under `triple`"), "{}", error(text));
+    // Whoever calls there: no provider of Triple is published on such a port.
+    let text = "ports: {http2: [{ports: [20880], namespaces: [pay]}]}
+filter: {triple: [{ports: [20880], namespaces: [shop]}]}
+";
+    let said = error(text);
+    assert!(
+        said.contains("filter.triple: port 20880 is in ports.http2, and so Dubbo's alone"),
+        "{said}"
+    );
 }

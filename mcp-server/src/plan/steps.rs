@@ -74,10 +74,14 @@ fn switch(port: u16, namespaces: &[Arc<str>], mesh: &Mesh) -> String {
         Some(_) => "",
         None => ", and `filter: {}` where nothing else is left in that section",
     };
+    let off = match &mesh.installation {
+        Some(there) if there.names(port) => ", take the port off `filter.triple`",
+        _ => "",
+    };
     let after = mesh.ports.clone().with_http2([port], namespaces);
     format!(
         "Switch, once the counters of the sidecars show the calls that you expect: write `ports: {{http2: \
-         {}}}`{filter}, and leave `filter.observe` as it is; `dubbo-mesh check`, and start `dubbo-mesh \
+         {}}}`{filter}{off}, and leave `filter.observe` as it is; `dubbo-mesh check`, and start `dubbo-mesh \
          serve` anew.",
         lists(&after)
     )

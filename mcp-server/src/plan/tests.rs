@@ -672,6 +672,11 @@ fn a_step_says_what_to_write_with_all_that_stands_there() {
     assert!(undo.contains(back), "{undo}");
     let listed = steps::steps(20881, &["shop".into()], &config.mesh);
     assert_eq!(listed.len(), 2, "{listed:?}");
+    let triple = "filter: {triple: [{ports: [20880], namespaces: [shop]}]}";
+    let triple = Config::from_text(triple).unwrap();
+    let steps = steps::steps(20880, &["shop".into()], &triple.mesh).join("\n");
+    let off = "take the port off `filter.triple`, and leave `filter.observe`";
+    assert!(steps.contains(off), "{steps}");
     for written in [
         "ports: {http2: [{ports: [20880, 20881, 20882], namespaces: [shop]}]}\n",
         "filter: {observe: [{ports: [20880], namespaces: [shop]}]}\n",

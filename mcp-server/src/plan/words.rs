@@ -98,7 +98,7 @@ impl Topic {
             Self::KeptTags => {
                 "A DestinationRule and a VirtualService of ours keep Dubbo's rule: a call goes to the \
                  providers of its tag, one without a tag never to a tagged provider. A VirtualService \
-                 of yours for the same host would take their place."
+                 of yours for the same host would not be asked, or take their place, as both are exported."
             }
             Self::Balance => {
                 "Calls would be balanced by the sidecar (LEAST_REQUEST by default, weights obeyed), \
@@ -171,7 +171,10 @@ impl Topic {
             Self::SharedHosts => {
                 "Give one of the two another name, group or version, or another port."
             }
-            Self::OtherProtocols => "Give the other protocol a port of its own.",
+            Self::OtherProtocols => {
+                "Give the other protocol a port of its own; Triple and gRPC can be routed there, by \
+                 `filter.triple`."
+            }
             Self::BrokenServices => {
                 "Give these services another port number; or set `filter.clusterMatch: host`. Where a \
                  headless service is the Dubbo application's own, set `appProtocol: http2` on its port."
@@ -181,7 +184,8 @@ impl Topic {
                 "Where it matters, publish a DestinationRule with `trafficPolicy.loadBalancer`."
             }
             Self::SharedPorts => {
-                "Where somebody calls the host, give the other protocol a port of its own."
+                "Where somebody calls the host, or the calls are to be routed (`filter.triple`), give the \
+                 other protocol a port of its own."
             }
             Self::OtherPorts => {
                 "List these ports too, and switch them together; ports that may not become listeners \

@@ -67,13 +67,13 @@ impl Dirty {
         );
         refused.extend(rendered.refused);
         let mut resources: Vec<Resource> = rendered.entries.values().map(Resource::from).collect();
-        if let Some(entry) = rendered.entries.get(&Protocol::Dubbo) {
+        if rendered.entries.contains_key(&Protocol::Dubbo) {
             let ports = self.dubbo_ports(&rendered.ports);
             let filters = envoy_filter::of_host(&self.name, key, ports, mesh);
             resources.extend(filters.iter().map(Resource::from));
-            if let Some(tags) = tag_routes::render(key, entry, &members, mesh) {
-                resources.extend([Resource::from(&tags.rule), Resource::from(&tags.routes)]);
-            }
+        }
+        if let Some(tags) = tag_routes::render(key, &rendered.entries, &members, mesh) {
+            resources.extend([Resource::from(&tags.rule), Resource::from(&tags.routes)]);
         }
         Some(Rendered {
             resources,

@@ -6,6 +6,7 @@
 //! bypassed ports ───→ callers    every call to where it was dialled, before all other routes
 //! providers' ports ─→ providers  dubbo_to_http2, inbound clusters
 //! observed ports ───→ observed   dubbo_observe in front of tcp_proxy
+//! Triple's ports ───→ triple     dubbo_to_http2 for the authority alone
 //! ```
 //! One object for each namespace and side. Only [`of_host`] speaks of a service, where clusters are
 //! not to be found by their port number.
@@ -27,6 +28,7 @@ use crate::proto::EnvoyFilter;
 const CALLERS: &str = "dubbo-mesh-callers";
 const PROVIDERS: &str = "dubbo-mesh-providers";
 const OBSERVED: &str = "dubbo-mesh-observed";
+const TRIPLE: &str = "dubbo-mesh-triple";
 
 /// Every EnvoyFilter that the configuration asks for, whatever the services.
 pub fn render(mesh: &Mesh) -> Vec<Object<EnvoyFilter>> {
@@ -70,6 +72,16 @@ pub fn render(mesh: &Mesh) -> Vec<Object<EnvoyFilter>> {
         patches.observed(ports);
         patches
     }));
+    objects.extend(each(
+        &installation.triple,
+        TRIPLE,
+        installation,
+        |_, ports| {
+            let mut patches = Patches::new(installation);
+            ports.iter().for_each(|port| patches.triple(*port));
+            patches
+        },
+    ));
     objects
 }
 

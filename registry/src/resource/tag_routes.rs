@@ -9,8 +9,10 @@
 //!
 //! As `TagStateRouter` of Dubbo decides it by a provider's own `dubbo.tag` (the rules of a
 //! configuration center are not read). A DestinationRule with a subset for each tag, and a
-//! VirtualService; only where some endpoint has a tag. Of two VirtualServices for one host istiod
-//! takes the older one, which is never ours.
+//! VirtualService; only where some endpoint has a tag. Of several VirtualServices for one host istiod asks
+//! those first that no other namespace sees, then those that are exported to the caller's namespace by
+//! name, as ours are on ports in http2 mode, and then those for all; of equals the oldest, which is never
+//! ours.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -27,6 +29,7 @@ use crate::proto::routing::{
     Destination, DestinationRule, DirectResponse, HttpBody, HttpMatch, HttpRoute,
     HttpRouteDestination, MatchType, StringMatch, Subset, VirtualService,
 };
+use crate::provider::Protocol;
 
 /// The headers that the attachments of the same names become.
 const TAG_HEADER: &str = "dubbo.tag";
@@ -41,22 +44,24 @@ pub struct TagRoutes {
     pub routes: Object<VirtualService>,
 }
 
-/// The tag rule of a service whose Dubbo entry is this; none where no call of it is routed, no
-/// endpoint has a tag, or somebody else sees to it.
+/// The tag rule of a service with these entries; none where no call of it is routed, no endpoint has a
+/// tag, or somebody else sees to it.
 pub fn render(
     key: &ServiceKey,
-    entry: &Object<ServiceEntry>,
+    entries: &BTreeMap<Protocol, Object<ServiceEntry>>,
     members: &[Member],
     mesh: &Mesh,
 ) -> Option<TagRoutes> {
+    let routed = || {
+        let entries = entries.iter();
+        entries.filter_map(|(protocol, entry)| is_routed(protocol, entry, mesh).then_some(entry))
+    };
+    // Host and namespaces are the same in all of them.
+    let entry = routed().next().filter(|_| mesh.routes_tags(key))?;
     let spec = &entry.spec;
-    if !spec.ports.iter().any(|port| port.protocol == "HTTP2") || !mesh.routes_tags(key) {
-        return None;
-    }
     let host = spec.hosts.first()?;
-    let published: BTreeSet<&str> = spec
-        .endpoints
-        .iter()
+    let published: BTreeSet<&str> = routed()
+        .flat_map(|entry| &entry.spec.endpoints)
         .filter_map(|endpoint| Some(&**endpoint.labels.get(TAG)?))
         .collect();
     // By the originals: a label may be another text than its tag.
@@ -95,6 +100,24 @@ pub fn render(
         rule: object(key, entry, host, rule),
         routes: object(key, entry, host, routes),
     })
+}
+
+/// Whether calls to some port of it are balanced by sidecars that have the filter, which takes the choice
+/// from the SDK: Dubbo's in http2 mode, Triple's and gRPC's where they get an authority.
+fn is_routed(protocol: &Protocol, entry: &Object<ServiceEntry>, mesh: &Mesh) -> bool {
+    let mut ports = entry.spec.ports.iter();
+    match protocol {
+        Protocol::Dubbo => ports.any(|port| port.protocol == "HTTP2"),
+        Protocol::Tri | Protocol::Grpc => {
+            let named = |number| {
+                mesh.installation
+                    .as_ref()
+                    .is_some_and(|it| it.names(number))
+            };
+            ports.any(|port| u16::try_from(port.number).is_ok_and(named))
+        }
+        Protocol::Rest | Protocol::Http | Protocol::Other(_) => false,
+    }
 }
 
 fn to(host: &str, subset: &str) -> HttpRoute {

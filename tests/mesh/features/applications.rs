@@ -7,7 +7,7 @@ use support::{
 
 use super::super::{becomes, complaints};
 use super::collector::{Collector, Span};
-use super::{Caller, Control};
+use super::{Caller, Control, Settings};
 
 const MESH: &str = "extensionProviders: [{name: collector, opentelemetry: \
     {service: collector.example, port: 4318, http: {path: /v1/traces, timeout: 1s}}}]";
@@ -194,7 +194,12 @@ fn what_the_mesh_does_is_done_to_real_applications() {
             provider("one", DubboVersion::V2_7, 2, &one),
             provider("two", DubboVersion::V3_3, 3, &two),
         );
-        let control = Control::start(&zookeeper.registry(), RESOURCES, MESH).await;
+        let settings = Settings {
+            resources: RESOURCES,
+            mesh: MESH,
+            ..Settings::default()
+        };
+        let control = Control::start(&zookeeper.registry(), settings).await;
         let caller = Caller::start("caller", 1).await;
         caller.knows(RESOURCES).await;
         let (mut web, mut batch, mut blue, mut orders) = futures::join!(

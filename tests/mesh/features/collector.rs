@@ -8,14 +8,9 @@ use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use http::{Request, Response};
-use http_body_util::{BodyExt as _, Full};
-use hyper::body::Incoming;
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
+use http_body_util::Full;
 use prost::Message;
-use support::GATEWAY;
-use tokio::net::TcpListener;
+use support::http_service;
 
 /// OpenTelemetry's own.
 const PORT: u16 = 4318;
@@ -39,16 +34,9 @@ pub(super) struct Span {
 impl Collector {
     /// Listens where every pod reaches it, after the first pod of the test.
     pub(super) async fn start() -> Self {
-        let listener = TcpListener::bind((GATEWAY, PORT)).await.unwrap();
         let collector = Self::default();
         let shared = collector.clone();
-        tokio::spawn(async move {
-            while let Ok((tcp, _)) = listener.accept().await {
-                let shared = shared.clone();
-                let take = service_fn(move |request| shared.clone().take(request));
-                tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(tcp), take));
-            }
-        });
+        http_service(PORT, move |request| shared.take(request)).await;
         collector
     }
 
@@ -56,14 +44,13 @@ impl Collector {
         self.0.lock().unwrap().clone()
     }
 
-    async fn take(self, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, hyper::Error> {
+    fn take(&self, request: Request<Bytes>) -> Response<Full<Bytes>> {
         assert_eq!(request.uri().path(), "/v1/traces");
-        let body = request.into_body().collect().await?.to_bytes();
-        let export = Export::decode(body).unwrap();
+        let export = Export::decode(request.into_body()).unwrap();
         let scopes = export.resources.into_iter().flat_map(|it| it.scopes);
         let spans = scopes.flat_map(|it| it.spans).map(Span::of);
         self.0.lock().unwrap().extend(spans);
-        Ok(Response::new(Full::default()))
+        Response::new(Full::default())
     }
 }
 

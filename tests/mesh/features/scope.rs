@@ -1,10 +1,11 @@
-//! Which services a pod's sidecar knows: Istio's Sidecar.
+//! Which services a pod's sidecar knows: Istio's Sidecar, and a ServiceEntry of the operator's for a host
+//! that is ours too.
 
 use support::isolated;
 
 use super::super::complaints;
 use super::super::traffic::carried;
-use super::{Caller, Registered, Stage, call, cluster, tally};
+use super::{Caller, Registered, Stage, address, call, cluster, host, tally};
 
 const SERVICES: &[Registered<'static>] = &[("known", &["a"]), ("other", &["a", "b"])];
 const ORIGINAL: &str = "dubbo-original-dst";
@@ -77,6 +78,57 @@ fn a_sidecar_resource_limits_the_services_that_calls_are_routed_to() {
             .envoy
             .stat("cluster.PassthroughCluster;.upstream_cx_total");
         assert_eq!(passed.await, Ok(2));
+        assert_eq!(complaints(&stage.control.istiod), [""; 0]);
+    });
+}
+
+/// A ServiceEntry for a host of ours, with another provider.
+fn own(service: &str, namespace: &str, export_to: &str) -> String {
+    format!(
+        "---
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {{name: {service}, namespace: {namespace}, creationTimestamp: 2026-01-01T00:00:00Z}}
+spec:
+  hosts: [{}]
+  location: MESH_INTERNAL
+  resolution: STATIC
+  ports: [{{number: 20880, name: http2, protocol: HTTP2}}]
+  endpoints: [{{address: {}}}]
+  exportTo: [{export_to}]
+",
+        host(service),
+        address("b")
+    )
+}
+
+/// Who is asked first: what is in the callers' namespace; of the rest, what is exported to it by name, as
+/// ours is; of that the oldest. What is exported to all comes last, however old.
+#[test]
+fn a_service_entry_of_the_operators_is_before_ours_where_it_is_nearer_or_older() {
+    isolated(async || {
+        let services = ["here", "there", "public", "ours"];
+        let resources = [
+            own("here", "shop", "\"*\""),
+            own("there", "others", "shop"),
+            own("public", "others", "\"*\""),
+        ];
+        let registered = services.map(|service| (service, &["a"][..]));
+        let stage = Stage::start(&registered, &resources.concat(), "").await;
+        let caller = Caller::start("caller", 1).await;
+        let consumer = caller.consumer("a");
+        let answered = [
+            ("here", "b"),
+            ("there", "b"),
+            ("public", "a"),
+            ("ours", "a"),
+        ];
+        for (service, provider) in answered {
+            let greeted = consumer.tally(4, &call(service, "greet", "")).await;
+            assert_eq!(greeted, tally(&[(provider, 4)]), "{service}");
+            let calls = carried(&caller.envoy, &cluster(service), "rq_total").await;
+            assert_eq!(calls, 4, "{service}");
+        }
         assert_eq!(complaints(&stage.control.istiod), [""; 0]);
     });
 }

@@ -43,6 +43,19 @@ fn what_has_no_effect_is_told_and_nothing_else_is() {
                 "filter.observe: port 20881 is in filter.bypass for shop too",
             ],
         ),
+        ("filter: {triple: [{ports: [50051], namespaces: [shop]}]}".to_owned(), vec![]),
+        (
+            "filter:
+  triple: [{ports: [50051, 50052], namespaces: [shop]}]
+  observe: [{ports: [50051], namespaces: [shop]}]
+  providers: [{ports: [50051], namespaces: [pay]}]
+".to_owned(),
+            vec![
+                "filter.triple: port 50052 is not one that may become a listener of the mesh; if it is Dubbo's, add `50052` to ports.listen",
+                "filter.triple: port 50051 is in filter.observe for shop too; HTTP/2 that the mesh knows is not counted there",
+                "filter.triple: port 50051 is in filter.providers too; a provider's half takes Dubbo alone and answers Triple with 415",
+            ],
+        ),
         (
             "ports: {http2: [{ports: [20880], namespaces: [shop], except: [10.0.0.1, 0.0.0.0/0]}]}\nfilter: {}".to_owned(),
             vec!["ports.http2: 0.0.0.0/0 in except leaves nothing of port 20880 to be routed"],

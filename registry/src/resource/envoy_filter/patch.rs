@@ -126,6 +126,22 @@ impl<'a> Patches<'a> {
         );
     }
 
+    /// A caller's listener of this port: requests of Triple and gRPC get the name of their service. They
+    /// come as HTTP/2 and go out as they are, so that neither bytes are sniffed nor clusters patched.
+    pub(super) fn triple(&mut self, port: u16) {
+        let listener = ListenerMatch {
+            name: format!("0.0.0.0_{port}"),
+            filter_chain: Some(chain(HCM, None)),
+            ..ListenerMatch::default()
+        };
+        self.outbound(
+            ApplyTo::NetworkFilter,
+            ObjectTypes::Listener(listener),
+            Operation::InsertBefore,
+            self.network_filter("dubbo_to_http2", &self.installation.triple_options()),
+        );
+    }
+
     /// Calls that were translated on this port go to where they were dialled, published or not, as
     /// long as there are any: on connections of a listener that has gone too. Who may only call what is
     /// published gets no further by that.

@@ -295,6 +295,30 @@ fn observed_calls_are_counted_where_they_pass_and_nothing_else_is_touched() {
 }
 
 #[test]
+fn triple_gets_authorities_and_keeps_its_clusters() {
+    let installation = Installation {
+        triple: Reach::from([("shop".into(), BTreeSet::from([50051]))]),
+        ..Installation::default()
+    };
+    let objects = render(&mesh(&[], installation));
+    let mut filter = network_filter("dubbo_to_http2");
+    filter["typed_config"]["filter_config"] = json!({
+        "@type": "type.googleapis.com/google.protobuf.Struct",
+        "value": {"authority_for_http2": true},
+    });
+    let listener = json!({"name": "0.0.0.0_50051", "filterChain": {"filter": {"name": HCM}}});
+    let expected = json!([{
+        "applyTo": "NETWORK_FILTER",
+        "match": on("SIDECAR_OUTBOUND", "listener", listener),
+        "patch": {"operation": "INSERT_BEFORE", "value": filter},
+    }]);
+    assert_eq!(
+        shown(&objects),
+        [("shop/dubbo-mesh-triple".to_owned(), expected)]
+    );
+}
+
+#[test]
 fn a_cluster_is_added_once_for_a_proxy() {
     let added = |http2: &[PortList]| -> Vec<(String, usize)> {
         let objects = render(&mesh(http2, Installation::default()));

@@ -1,10 +1,11 @@
 use serde_json::{Value, json};
 
 use super::*;
+use crate::installation::Installation;
 use crate::making::{key, provider};
 use crate::mesh::Override;
 use crate::ports::{PortList, Ports};
-use crate::provider::{Host, Protocol};
+use crate::provider::Host;
 use crate::resource::service_entry::{self, Service};
 
 fn mesh(overrides: Vec<Override>) -> Mesh {
@@ -23,7 +24,10 @@ fn mesh(overrides: Vec<Override>) -> Mesh {
 /// The tag routes of com.acme.Orders with providers at these addresses, as manifests would hold them.
 fn rendered(providers: &[&str], mesh: &Mesh) -> Option<(Value, Value)> {
     let member = |rest: &&str| {
-        let provider = provider(&format!("dubbo://{rest}"));
+        let provider = match rest.contains("://") {
+            true => provider(rest),
+            false => provider(&format!("dubbo://{rest}")),
+        };
         let Host::Ip(ip) = provider.id.host else {
             panic!("{rest}")
         };
@@ -43,8 +47,7 @@ fn rendered(providers: &[&str], mesh: &Mesh) -> Option<(Value, Value)> {
         },
         mesh,
     );
-    let entry = &rendered.entries[&Protocol::Dubbo];
-    let tags = render(&key, entry, &members, mesh)?;
+    let tags = render(&key, &rendered.entries, &members, mesh)?;
     for (namespace, name) in [
         (&tags.rule.namespace, &tags.rule.name),
         (&tags.routes.namespace, &tags.routes.name),
@@ -116,6 +119,48 @@ fn a_service_without_tags_or_without_routed_calls_has_none() {
     assert_eq!(rendered(&[plain, no_calls], &mesh(Vec::new())), None);
     assert_eq!(rendered(&[other_port], &mesh(Vec::new())), None);
     assert!(rendered(&[tagged], &mesh(Vec::new())).is_some());
+}
+
+/// Triple takes the choice from the SDK where its port is listed, and Dubbo's port is none of its business.
+#[test]
+fn tags_of_triple_are_kept_where_it_is_routed() {
+    let tagged = "tri://10.0.0.2:50051/com.acme.Orders?dubbo.tag=gray";
+    let providers = [tagged, "tri://10.0.0.3:50051/com.acme.Orders"];
+    let listed = |port| Mesh {
+        installation: Some(Installation {
+            triple: [("shop".into(), [port].into())].into(),
+            ..Installation::default()
+        }),
+        ..Mesh::default()
+    };
+    let names = |(rule, routes): (Value, Value)| {
+        let subset = |it: &Value| it["name"].as_str().unwrap().to_owned();
+        let of =
+            |list: &Value| -> Vec<String> { list.as_array().unwrap().iter().map(subset).collect() };
+        (
+            of(&rule["subsets"]),
+            of(&routes["http"]),
+            rule["exportTo"].clone(),
+        )
+    };
+    let expected = (
+        vec!["untagged".to_owned(), "tag-gray".to_owned()],
+        ["tag-gray", "forced-tag", "untagged"]
+            .map(str::to_owned)
+            .to_vec(),
+        Value::Null,
+    );
+    assert_eq!(
+        rendered(&providers, &listed(50051)).map(names),
+        Some(expected)
+    );
+    assert_eq!(rendered(&providers, &listed(20880)), None);
+    assert_eq!(rendered(&providers, &mesh(Vec::new())), None);
+    let other = [
+        "10.0.0.2:20880/com.acme.Orders?dubbo.tag=gray",
+        providers[1],
+    ];
+    assert_eq!(rendered(&other, &listed(50051)), None);
 }
 
 #[test]
