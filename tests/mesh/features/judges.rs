@@ -14,6 +14,9 @@ use http_body_util::Full;
 use prost::Message;
 use support::{grpc_service, http_service};
 
+/// What a judge has the provider told as `region`, of a call that it lets pass.
+pub(super) const TOLD: &str = "judged";
+
 /// Lets pass what is no failure and not from Europe.
 pub(super) async fn over_http(port: u16) {
     let judge = |request: Request<Bytes>| {
@@ -23,7 +26,7 @@ pub(super) async fn over_http(port: u16) {
             (_, Some(b"eu")) => (429, "too many from eu"),
             _ => (200, ""),
         };
-        let response = Response::builder().status(status);
+        let response = Response::builder().status(status).header("region", TOLD);
         response.body(Full::from(why)).unwrap()
     };
     http_service(port, judge).await;
@@ -36,7 +39,7 @@ pub(super) async fn over_grpc(port: u16, principal: &'static str) {
         let allowed = source.unwrap_or_default().principal == principal;
         let region = HeaderValue {
             key: "region".to_owned(),
-            value: "judged".to_owned(),
+            value: TOLD.to_owned(),
         };
         let ok = OkResponse {
             headers: vec![HeaderOption {
