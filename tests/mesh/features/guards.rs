@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use support::{Call, DubboVersion, WireConsumer, isolated};
+use support::{Call, Consumer, DubboVersion, WireConsumer, isolated};
 
 use super::super::sidecars::{Settings, Sidecars, provider_service};
 use super::super::traffic::carried;
@@ -179,6 +179,7 @@ async fn answer(
 }
 
 async fn judged(mesh: &Sidecars) {
+    let mut java = mesh.caller.calling(DubboVersion::V3_3).await;
     for (judge, paths, expected) in CUSTOM {
         let spec = format!(
             "action: CUSTOM, provider: {{name: {judge}}}, rules: [{{to: [{{operation: {{paths: ['{paths}']}}}}]}}]"
@@ -194,17 +195,19 @@ async fn judged(mesh: &Sidecars) {
         })
         .await;
         if *judge != "gone" {
-            told_to_an_application(mesh).await;
+            told_to_an_application(&mut java, judge).await;
         }
     }
 }
 
 /// What a judge adds is an attachment.
-async fn told_to_an_application(mesh: &Sidecars) {
-    let mut java = mesh.caller.calling(DubboVersion::V3_3).await;
-    let received = java.call("attachments - region=asked").await;
-    let expected = format!("region={}", judges::TOLD);
-    assert!(received.contains(&expected), "{received}");
+async fn told_to_an_application(java: &mut Consumer, judge: &str) {
+    let expected = format!("region={judge}");
+    becomes(&expected, true, async || {
+        let received = java.call("attachments - region=asked").await;
+        Ok(received.contains(&expected))
+    })
+    .await;
 }
 
 /// An audit lets everything pass, and marks what it is about for access logs and extensions.

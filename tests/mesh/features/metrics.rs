@@ -1,5 +1,5 @@
-//! Counters of calls: Envoy's own, by service, which every sidecar has; and Istio's, whose filter is in
-//! istio-proxy alone.
+//! Counters of calls: Envoy's own, by service, which a sidecar keeps that is told to; and Istio's, whose
+//! filter is in istio-proxy alone.
 
 use std::collections::BTreeSet;
 
