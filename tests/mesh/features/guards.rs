@@ -112,14 +112,17 @@ const CALLS: [(&str, &str, bool); 4] = [
     ("greet", "", false),
 ];
 
-const PASSED: (u8, &str) = (20, "");
-const FAILED: (u8, &str) = (40, "dubbo-mesh: HTTP status 403: nothing may fail");
-const BUSY: (u8, &str) = (100, "dubbo-mesh: HTTP status 429: too many from eu");
-const STRANGER: (u8, &str) = (40, "dubbo-mesh: HTTP status 403: not you");
-const CLOSED: (u8, &str) = (40, "dubbo-mesh: HTTP status 403");
+/// A status, and why the call failed.
+type Told = (u8, &'static str);
 
-/// Who is asked, about which calls, and what the callers are told.
-const CUSTOM: &[(&str, &str, [(u8, &str); 4])] = &[
+const PASSED: Told = (20, "");
+const FAILED: Told = (40, "dubbo-mesh: HTTP status 403: nothing may fail");
+const BUSY: Told = (100, "dubbo-mesh: HTTP status 429: too many from eu");
+const STRANGER: Told = (40, "dubbo-mesh: HTTP status 403: not you");
+const CLOSED: Told = (40, "dubbo-mesh: HTTP status 403");
+
+/// Who is asked, about which calls, and what the callers of [`CALLS`] are told.
+const CUSTOM: &[(&str, &str, [Told; CALLS.len()])] = &[
     ("http", "/*", [PASSED, BUSY, FAILED, PASSED]),
     ("grpc", "/*", [PASSED, PASSED, PASSED, STRANGER]),
     ("gone", "*/greet", [CLOSED, CLOSED, PASSED, CLOSED]),
