@@ -97,15 +97,19 @@ struct Caller {
 impl Caller {
     /// In the namespace shop, near/z1, with the label `app` of its name.
     async fn start(name: &str, host: u8) -> Self {
+        Self::with(name, host, |settings| settings).await
+    }
+
+    /// The same, with what its sidecar has besides.
+    async fn with(name: &str, host: u8, more: impl FnOnce(EnvoySettings) -> EnvoySettings) -> Self {
         let network = Namespace::new(name, host);
         network.redirect_to_sidecar();
-        let mut envoy = EnvoySettings::sidecar(name, "shop", SocketAddr::from((GATEWAY, 15010)))
+        let settings = EnvoySettings::sidecar(name, "shop", SocketAddr::from((GATEWAY, 15010)))
             .metadata("DUBBO_MESH", json!("1"))
             .modules(module_dir())
             .locality("near", "z1")
-            .inside(&network)
-            .start()
-            .await;
+            .inside(&network);
+        let mut envoy = more(settings).start().await;
         envoy.wait_until_ready().await;
         Self { network, envoy }
     }

@@ -14,7 +14,7 @@ use http_body_util::Full;
 use prost::Message;
 use support::{grpc_service, http_service};
 
-/// Lets pass what is no failure and not from Europe.
+/// Lets pass what is no failure and not from Europe, and says so as `region`.
 pub(super) async fn over_http(port: u16) {
     let judge = |request: Request<Bytes>| {
         let region = request.headers().get("region").map(|it| it.as_bytes());
@@ -23,20 +23,20 @@ pub(super) async fn over_http(port: u16) {
             (_, Some(b"eu")) => (429, "too many from eu"),
             _ => (200, ""),
         };
-        let response = Response::builder().status(status);
+        let response = Response::builder().status(status).header("region", "http");
         response.body(Full::from(why)).unwrap()
     };
     http_service(port, judge).await;
 }
 
-/// Lets pass what this workload calls, and says where it comes from.
+/// Lets pass what this workload calls, and says so as `region`.
 pub(super) async fn over_grpc(port: u16, principal: &'static str) {
     let judge = move |check: CheckRequest| {
         let source = check.attributes.and_then(|it| it.source);
         let allowed = source.unwrap_or_default().principal == principal;
         let region = HeaderValue {
             key: "region".to_owned(),
-            value: "judged".to_owned(),
+            value: "grpc".to_owned(),
         };
         let ok = OkResponse {
             headers: vec![HeaderOption {
