@@ -106,7 +106,7 @@ fn a_silent_client_waits_no_longer_than_the_listener_lets_it() {
     isolated(async || {
         let http = TcpListener::bind("127.0.0.1:8001").await.unwrap();
         let rest = TcpListener::bind("127.0.0.1:8002").await.unwrap();
-        let _envoy = envoy(&listener("1s")).start().await;
+        let _envoy = envoy(&listener("2s")).start().await;
         let began = Instant::now();
         let mut silent = TcpStream::connect("127.0.0.1:20880").await.unwrap();
         let (chain, mut server) = tokio::time::timeout(super::SOON, who_gets(&http, &rest))
@@ -114,7 +114,7 @@ fn a_silent_client_waits_no_longer_than_the_listener_lets_it() {
             .unwrap();
         assert_eq!(chain, "rest");
         assert!(
-            began.elapsed() >= Duration::from_millis(900),
+            began.elapsed() >= Duration::from_millis(1500),
             "{:?}",
             began.elapsed()
         );
