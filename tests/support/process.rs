@@ -6,11 +6,14 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process_group};
 
 use crate::wait::wait_until;
+
+/// Longer than a signal takes to arrive.
+const STANDS_STILL: Duration = Duration::from_secs(10);
 
 /// A process in a group of its own whose output goes to `log` in its directory.
 /// It is killed when dropped, and if that is because the test fails, the end of
@@ -89,11 +92,33 @@ impl Process {
         self.child.id()
     }
 
-    /// Sends a signal to it and its children, e.g. STOP and CONT.
+    /// Sends a signal to it and its children, e.g. STOP and CONT. After STOP it stands still, with
+    /// all of its threads: on another processor they go on for a moment.
     pub fn signal(&self, signal: Signal) {
         let group = Pid::from_raw(self.child.id().cast_signed()).expect("a process id");
         // An error says that the process has ended, which is for the caller to see.
-        let _ = kill_process_group(group, signal);
+        let sent = kill_process_group(group, signal);
+        let began = Instant::now();
+        while signal == Signal::STOP
+            && sent.is_ok()
+            && !self.stands_still()
+            && began.elapsed() < STANDS_STILL
+        {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    /// Whether all of its threads are stopped, by proc(5).
+    fn stands_still(&self) -> bool {
+        let threads = fs::read_dir(format!("/proc/{}/task", self.id()));
+        threads.is_ok_and(|threads| {
+            threads.flatten().all(|thread| {
+                let stat = fs::read_to_string(thread.path().join("stat")).unwrap_or_default();
+                // The name before it may have any character in it.
+                stat.rsplit_once(") ")
+                    .is_some_and(|(_, rest)| rest.starts_with('T'))
+            })
+        })
     }
 
     /// The exit status, if it has ended.
