@@ -93,7 +93,8 @@ impl<'a, 'i> Attachments<'a, 'i> {
             .and_then(|i| self.value(i))
     }
 
-    /// What [`get`](Self::get) would say of each of these keys, with one look at every attachment.
+    /// What [`get`](Self::get) would say of each of these keys, no two of which are the same, with one look at
+    /// every attachment.
     pub fn get_each<const N: usize>(&self, keys: [&str; N]) -> [Option<AttachmentValue<'a>>; N] {
         let mut last = [None; N];
         for index in 0..self.len() {

@@ -19,7 +19,16 @@ const V1: &str = "networking.istio.io/v1/ServiceEntry";
 #[tokio::test(flavor = "multi_thread")]
 async fn who_does_not_read_holds_nobody_up() {
     let mut state = megabytes(20);
-    let server = Running::with(Some(state.clone())).await;
+    // It is slow as long as the other one takes, on whatever machine.
+    let session = Limits {
+        ack_timeout: Duration::from_secs(600),
+        ..Limits::default()
+    };
+    let settings = Settings {
+        session,
+        ..Settings::default()
+    };
+    let server = Running::start(settings, Some(state.clone())).await;
     let mut slow = Wire::open(channel(server.address).await).await.unwrap();
     slow.ask(V1);
     let mut fast = Adsc::new(Profile::From1_24);

@@ -18,7 +18,7 @@ pub(crate) const STREAM: &str =
     "/envoy.service.discovery.v3.AggregatedDiscoveryService/StreamAggregatedResources";
 
 /// Long enough for a loaded machine; nothing waits this long unless it fails.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// How long nothing must happen for "nothing happens".
 pub(crate) const QUIET: Duration = Duration::from_millis(1500);
