@@ -96,7 +96,6 @@ impl<'a> Request<'a> {
             reader.skip(&mut tables)?;
         }
         let arguments_end = reader.r.at() as u32;
-        let entries = reader.attachments(&mut tables)?;
         let index = RequestIndex {
             serialization: head.serialization,
             format,
@@ -104,7 +103,7 @@ impl<'a> Request<'a> {
             fields: peek.fields,
             arguments,
             arguments_end,
-            entries,
+            entries: reader.attachments(&mut tables)?,
         };
         Ok(Self { body, peek, index })
     }

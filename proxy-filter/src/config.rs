@@ -325,9 +325,9 @@ impl Config {
 
     /// The header of an attachment that is one.
     pub(crate) fn header_of<'c>(&'c self, attachment: &[u8]) -> Option<std::borrow::Cow<'c, str>> {
-        self.trace
-            .header_of(attachment)
-            .or_else(|| self.attachments.header_of(attachment))
+        let lists = [&self.trace, &self.attachments].into_iter();
+        let mut lists = lists.filter(|list| list.may_have(attachment));
+        lists.find_map(|list| list.header_of(attachment))
     }
 
     /// Whether a header stands for an attachment.

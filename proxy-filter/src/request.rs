@@ -100,7 +100,9 @@ pub fn to_headers(
     check_head(head, config).map_err(refuse)?;
     match Request::parse(head, frame.body(), &config.frames) {
         Ok(request) => {
-            let told = Told::of_request(&request, config, seen).map_err(refuse)?;
+            let words = Told::words_of(&request, config, seen).map_err(refuse)?;
+            let mut told = Told::of_words(words, request.peek());
+            told.read(&request, config).map_err(refuse)?;
             let mut call = Call::of(head, Some(request.peek().dubbo_version));
             call.deadline_ms = told.deadline_ms;
             emit(head, &told, config, sink);

@@ -147,6 +147,12 @@ impl AllowList {
         Ok(list)
     }
 
+    /// False for nearly all attachments that are not on the list, at once.
+    #[inline]
+    pub(crate) fn may_have(&self, attachment: &[u8]) -> bool {
+        self.outline.admits_exact(attachment) || self.outline.admits_prefix(attachment)
+    }
+
     /// The header of an attachment that is on the list.
     pub(crate) fn header_of<'l>(&'l self, attachment: &[u8]) -> Option<Cow<'l, str>> {
         if self.outline.admits_exact(attachment) {

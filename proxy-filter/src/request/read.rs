@@ -17,7 +17,7 @@ pub(super) struct Shown<'a> {
     name: Text<'a>,
 }
 
-/// The attachments that a call's headers are made of, found in one pass. Of several with one name the
+/// The attachments that say more than their own header, found in one pass. Of several with one name the
 /// last counts, as in Java.
 #[derive(Debug, Default)]
 pub(super) struct Read<'a> {
@@ -27,11 +27,15 @@ pub(super) struct Read<'a> {
     /// What is left of the caller's time, under either of its names, and all of it.
     left: [Option<AttachmentValue<'a>>; 2],
     timeout: Option<AttachmentValue<'a>>,
-    pub(super) shown: Few<Shown<'a>>,
 }
 
 impl<'a> Read<'a> {
-    pub(super) fn of(attachments: Attachments<'a, '_>, config: &'a Config) -> Self {
+    /// Also puts those that are headers into `all`.
+    pub(super) fn of(
+        attachments: Attachments<'a, '_>,
+        config: &'a Config,
+        all: &mut Few<Shown<'a>>,
+    ) -> Self {
         let mut read = Self::default();
         for entry in attachments.entries() {
             let Some(name) = entry.key() else {
@@ -54,10 +58,10 @@ impl<'a> Read<'a> {
                 *place = Some(entry.value());
             }
             // One more than the limit says that it is reached.
-            if read.shown.len() <= config.limits.headers as usize
+            if all.len() <= config.limits.headers as usize
                 && let Some(header) = config.header_of(&bytes)
             {
-                show(&mut read.shown, header, name, &entry.value(), config);
+                show(all, header, name, &entry.value(), config);
             }
         }
         read

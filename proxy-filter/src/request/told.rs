@@ -37,34 +37,37 @@ pub(super) struct Told<'a> {
 }
 
 impl<'a> Told<'a> {
-    /// What a whole request says.
-    pub(super) fn of_request(
+    /// What a whole request says by its names. [`read`](Self::read) adds the rest in place: this has
+    /// room for some attachments, and is not small.
+    pub(super) fn words_of(
         request: &Request<'a>,
-        config: &'a Config,
+        config: &Config,
         seen: &'a mut Seen,
-    ) -> Result<Self, Why> {
+    ) -> Result<Cow<'a, Words>, Why> {
         let (target, peek) = (request.target(), request.peek());
-        let attachments = request.attachments();
-        let words = seen.words(&target, peek, || {
+        seen.words(&target, peek, || {
             let (key, own_path) = service(&target, config)?;
             words(&key, own_path.as_deref(), peek, config)
-        })?;
-        let mut told = Self::of_words(words, peek);
-        let read = Read::of(attachments, config);
-        if told.generic.is_some() {
-            told.generic = text(read.generic).map(encode_text).or(told.generic);
+        })
+    }
+
+    /// What a whole request says by its attachments.
+    pub(super) fn read(&mut self, request: &Request<'a>, config: &'a Config) -> Result<(), Why> {
+        let read = Read::of(request.attachments(), config, &mut self.attachments);
+        if self.generic.is_some() {
+            let generic = text(read.generic).map(encode_text);
+            self.generic = generic.or_else(|| self.generic.take());
         }
-        told.application = text(read.remote_application)
+        self.application = text(read.remote_application)
             .or_else(|| text(read.application))
             .map(encode_text);
-        told.deadline_ms = read.deadline();
-        told.attachments = read.shown;
-        told.whole = true;
-        match (told.over_limit(config), config.over_limit) {
-            (None, _) => Ok(told),
+        self.deadline_ms = read.deadline();
+        self.whole = true;
+        match (self.over_limit(config), config.over_limit) {
+            (None, _) => Ok(()),
             (Some(_), OverLimit::RouteWithoutAttachments) => {
-                told.whole = false;
-                told.over_limit(config).map_or(Ok(told), Err)
+                self.whole = false;
+                self.over_limit(config).map_or(Ok(()), Err)
             }
             (Some(why), OverLimit::Refuse) => Err(why),
         }
@@ -106,7 +109,7 @@ impl<'a> Told<'a> {
     }
 
     /// What a call says by its names and the strings of its body.
-    fn of_words(words: Cow<'a, Words>, peek: &RequestPeek<'a>) -> Self {
+    pub(super) fn of_words(words: Cow<'a, Words>, peek: &RequestPeek<'a>) -> Self {
         Self {
             words,
             application: None,

@@ -139,7 +139,8 @@ impl<'h> Arrived<'h> {
         config: &Config,
     ) -> Result<Option<Patch<'a>>, Why> {
         let mut seen = Seen::default();
-        let told = Told::of_request(request, config, &mut seen)?;
+        let mut told = Told::of_words(Told::words_of(request, config, &mut seen)?, request.peek());
+        told.read(request, config)?;
         self.check_path(&told)?;
         let mut changes = Changes::default();
         self.service(&told, request, missing, &mut changes)?;
